@@ -28,7 +28,7 @@ check: $(VENV)/.test $(VENV)/.node ## Lint, types, import floors, openapi.yaml, 
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
-	$(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 	$(NODE)/.bin/spectral lint --quiet --fail-severity=warn openapi.yaml
 	$(VENV)/bin/hadolint Dockerfile
 
