@@ -86,16 +86,20 @@ def patient(*, gender: str | None = "female", birth: str | None = "1978-03-14", 
 
 def observation(
     code: str | Resource, value: str | bool | None = None, when: str | None = "2026-11-02", *,
-    status: str | None = "final", high: str | None = None, **elements: Any,
+    status: str | None = "final", high: str | None = None, coded: str | None = None, flag: str | None = None,
+    **elements: Any,
 ) -> Resource:  # fmt: skip
-    """Return an Observation; ``value`` is a quantity or a boolean, ``high`` the upper limit of normal.
+    """Return an Observation; ``value`` is a quantity or a boolean, ``coded`` the code of a coded answer.
 
-    For any other value write the element: ``valueCodeableConcept=concept("10828004")``.
+    ``high`` is the upper limit of normal, ``flag`` the interpretation (``POS``, ``N`` …).
     """
-    kind = "valueBoolean" if isinstance(value, bool) else "valueQuantity"
-    written = quantity(value) if isinstance(value, str) else value
-    limits = [{"high": quantity(high)}] if high else None
-    defaults = {kind: written, "effectiveDateTime": when, "referenceRange": limits}
+    defaults = {
+        "valueBoolean" if isinstance(value, bool) else "valueQuantity": _value(value),
+        "valueCodeableConcept": concept(coded) if coded else None,
+        "effectiveDateTime": when,
+        "interpretation": [concept(f"{_HL7}/v3-ObservationInterpretation|{flag}")] if flag else None,
+        "referenceRange": [{"high": quantity(high)}] if high else None,
+    }
     return resource("Observation", status=status, code=_concept(code), **(defaults | elements))
 
 
@@ -156,7 +160,7 @@ class SampleChart:
         """Give a part's Observation another value, everything else as it is."""
         kind = "valueBoolean" if isinstance(value, bool) else "valueQuantity"
         kept = {key: element for key, element in self.parts[name].items() if not key.startswith("value")}
-        return self.replace(name, kept | {kind: quantity(value) if isinstance(value, str) else value})
+        return self.replace(name, kept | {kind: _value(value)})
 
     def dated(self, name: str, when: str | None) -> SampleChart:
         """Move a part to another day (``effectiveDateTime``, ``onsetDateTime`` …)."""
@@ -235,6 +239,10 @@ def complete_chart(**person: Any) -> SampleChart:
 def verdict(chart: SampleChart | Resource, as_of: str = AS_OF, answers: tuple[Any, ...] = ()) -> Verdict:
     """Screen a chart, or any Bundle of one patient, with the shipped study on that day."""
     return verdict_on(chart.bundle() if isinstance(chart, SampleChart) else chart, as_of, answers)
+
+
+def _value(value: str | bool | None) -> Resource | bool | None:
+    return quantity(value) if isinstance(value, str) else value
 
 
 def _concept(code: str | Resource) -> Resource:
