@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
-_REMEMBERED = 65_536  # distinct codings kept; charts repeat a few hundred, an export of garbage must not fill the memory
+_REMEMBERED = 65_536  # distinct codings kept; charts repeat a few hundred, garbage must not fill the memory
 _CATEGORY = 3  # characters of an ICD category: both ends of a range are categories
 
 
@@ -61,7 +62,8 @@ class CodeRow(NamedTuple):
         return Meaning(self.concept, self.role, self.tags, self.display)
 
 
-class CodeSystem(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class CodeSystem:
     """A code system: its URIs as charts write them (the canonical one first) and how its codes are compared."""
 
     key: str
@@ -132,14 +134,20 @@ class Lexicon:
         for row in self._by_concept.get(concept, ()):
             if row.role in roles:
                 system = self._systems[row.system]
-                listed = self._children.get(row.code, ()) if self._lists_descendants(row) else ()
+                listed = self.listed_under(row)
                 written = row.code if row.until is None else f"{row.code}-{row.until}"
                 codes.update(dict.fromkeys((system.uris[0], code) for code in (written, *listed)))
         return list(codes)
 
-    def with_site_codes(
-        self, aliases: Mapping[str, str], codes: Iterable[tuple[str, str, str, str]]
-    ) -> Lexicon:
+    def rows_of(self, concept: str) -> Sequence[CodeRow]:
+        """The entries of a concept as its value set lists them."""
+        return self._by_concept.get(concept, ())
+
+    def listed_under(self, row: CodeRow) -> Sequence[str]:
+        """The codes that the table of descendants lists for an entry."""
+        return self._children.get(row.code, ()) if self._lists_descendants(row) else ()
+
+    def with_site_codes(self, aliases: Mapping[str, str], codes: Iterable[tuple[str, str, str, str]]) -> Lexicon:
         """The same value sets as one site writes them.
 
         ``aliases`` gives the site's own system URIs for our keys; ``codes`` are (URI, code, key, our code): the site's
@@ -149,11 +157,11 @@ class Lexicon:
         for key in {*aliases.values(), *(key for _, _, key, _ in codes)} - self._systems.keys():
             raise ValueError(f"no code system has the key {key!r}")
         site = copy(self)
-        site._keys = self._keys | {_without_blanks(uri): key for uri, key in aliases.items()}
-        site._site_codes = self._site_codes | {
+        site._keys = self._keys | {_without_blanks(uri): key for uri, key in aliases.items()}  # noqa: SLF001 - our copy
+        site._site_codes = self._site_codes | {  # noqa: SLF001 - our copy
             (_without_blanks(uri), code.strip()): (key, ours) for uri, code, key, ours in codes
         }
-        site._memory = {}
+        site._memory = {}  # noqa: SLF001 - our copy
         return site
 
     def _find(self, uri: str | None, code: str | None) -> tuple[Meaning, ...]:

@@ -165,37 +165,35 @@ class UnitTable:
         if not units:
             return UnitProblem.UNKNOWN
         factors = {self.factor(kind, resolved) for resolved in units}
-        if factors == {None}:
-            return UnitProblem.WRONG_DIMENSION
-        first = factors.pop()
-        return UnitProblem.DISAGREE if factors or first is None else first
+        if len(factors) > 1:
+            return UnitProblem.DISAGREE
+        factor = factors.pop()
+        return UnitProblem.WRONG_DIMENSION if factor is None else factor
 
 
 def decimal_text(number: Decimal | Fraction, places: int | None = None) -> str:
     """The number as people write it: no exponent, no trailing zeros, rounded half to even at ``places``.
 
-    Without ``places`` it is exact. Raises ``ValueError`` for a fraction that no decimal can write, such as 1/3.
+    Without ``places`` it is exact, but for a fraction that no decimal can write (1/3): that is rounded at ten places.
     """
+    fraction = Fraction(number)
     if places is None:
-        places = _places_needed(Fraction(number))
-    digits = str(abs(round(Fraction(number) * 10**places))).rjust(places + 1, "0")
-    text = digits[:-places].rstrip() + "." + digits[-places:] if places else digits
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return f"-{text}" if number < 0 and text != "0" else text
+        places = _places_needed(fraction)
+    rounded = round(fraction * 10**places)
+    whole, part = divmod(abs(rounded), 10**places)
+    text = f"{whole}.{part:0{places}}".rstrip("0").rstrip(".") if part else str(whole)
+    return f"-{text}" if rounded < 0 else text
 
 
 def _places_needed(number: Fraction) -> int:
-    places, rest = 0, number.denominator
+    counts, rest = [], number.denominator
     for prime in (2, 5):
         count = 0
         while rest % prime == 0:
             rest //= prime
             count += 1
-        places = max(places, count)
-    if rest != 1:
-        raise ValueError("a decimal with an end cannot write this fraction")
-    return places
+        counts.append(count)
+    return max(counts) if rest == 1 else 10
 
 
 def _spelling(text: str) -> str:
