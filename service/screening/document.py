@@ -13,7 +13,6 @@ import msgspec
 from service import __version__
 from service.eligibility.findings import Finding, Node, Note, Open
 from service.eligibility.results import CriterionResult, NotScreened, Outcome, Screening
-from service.eligibility.rules import Criterion
 
 Document = dict[str, Any]
 
@@ -78,7 +77,7 @@ def _summary(criteria: tuple[CriterionResult, ...]) -> dict[str, int]:
 def _criterion(result: CriterionResult) -> Document:
     criterion, truth, outcome, opened, explanation, finding = result
     return {
-        **_printed(criterion),
+        **_printed(criterion.id, criterion.kind.value, criterion.title["en"], criterion.text),
         "truth": truth.value,
         "outcome": outcome.value,
         "open": opened.value if opened else None,
@@ -87,13 +86,9 @@ def _criterion(result: CriterionResult) -> Document:
     }
 
 
-def _printed(criterion: Criterion) -> dict[str, str]:
-    """Return what the protocol prints, which is the same for every patient."""
-    return _prints(criterion.id, criterion.kind.value, criterion.title["en"], criterion.text)
-
-
 @lru_cache(maxsize=1024)
-def _prints(number: str, kind: str, title: str, text: str) -> dict[str, str]:
+def _printed(number: str, kind: str, title: str, text: str) -> dict[str, str]:
+    """Return what the protocol prints, which is the same for every patient."""
     return {"id": number, "kind": kind, "title": title, "quote": text}
 
 
@@ -113,8 +108,8 @@ def _finding(finding: Finding) -> Document:
     written["reason"] = reason.value if reason else None
     written["value"] = value and {"text": value.text, "unit": value.unit, "as_received": value.as_received}
     written["effective"] = effective
-    written["sources"] = sources
-    written["notes"] = _notes(notes) if notes else ()
+    written["sources"] = list(sources)
+    written["notes"] = _notes(notes) if notes else []
     return written
 
 

@@ -1,0 +1,60 @@
+"""The HTTP doors, a few lines an endpoint: each translates a request into one use case, and its outcome back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from service import __version__
+from service.api import models, operations, problems, screenings, studies
+from service.api.service import Service
+
+DESCRIPTION = "Pre-screens charts read over FHIR R4 against the eligibility criteria of a clinical trial."
+TAGS = [
+    {"name": "screenings", "description": "Judge one patient."},
+    {"name": "studies", "description": "What is screened for."},
+    {"name": "operations", "description": "For whoever keeps the service running."},
+]
+
+
+def create_api(service: Service) -> FastAPI:
+    """Return the application over what ``service`` holds."""
+    app = FastAPI(
+        title="Candor",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        docs_url=None,  # the page would load scripts from elsewhere
+        redoc_url=None,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        contact={"name": "The Candor contributors", "url": "https://trial-screening.example"},
+        servers=[{"url": "http://127.0.0.1:8000", "description": "Where `candor serve` listens by default."}],
+    )
+    app.state.service = service
+    problems.install(app)
+    for room in (screenings, studies, operations):
+        app.include_router(room.router)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    return app
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document, with the shapes of what is read and written without FastAPI's models."""
+    if app.openapi_schema is None:
+        app.openapi_schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            tags=app.openapi_tags,
+            servers=app.servers,
+            contact=app.contact,
+            license_info=app.license_info,
+        )
+        extra = [(models.ScreeningRequest, "validation"), (models.Problem, "serialization")]
+        _, schemas = models_json_schema(extra, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+        app.openapi_schema["components"]["schemas"] |= schemas["$defs"]
+    return app.openapi_schema

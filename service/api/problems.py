@@ -1,0 +1,141 @@
+"""Errors of ``/api/v1`` as problem details (RFC 9457) with a ``code``; they never repeat what was sent."""
+
+from __future__ import annotations
+
+import traceback
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.eligibility.results import NotScreened
+from service.errors import InputError, Never, TryLater
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = 30  # seconds, where the hospital server did not say
+RETRY_AFTER_REFUSAL = 300  # seconds; somebody has to change a setting first
+
+STATUS_OF_INPUT = {"no-hospital-server": HTTPStatus.CONFLICT}  # every other code is 422
+STATUS_OF_PATIENT = {"not-permitted": HTTPStatus.FORBIDDEN, "patient-not-found": HTTPStatus.NOT_FOUND}  # others 422
+CODE_OF_STATUS = {HTTPStatus.NOT_FOUND: "not-found", HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed"}
+
+MEANING = {
+    HTTPStatus.BAD_REQUEST: "Not JSON, NaN, or nested too deeply.",
+    HTTPStatus.FORBIDDEN: "The patient may not be screened (`not-permitted`).",
+    HTTPStatus.NOT_FOUND: "Unknown patient, study or screening.",
+    HTTPStatus.CONFLICT: "No hospital server is configured.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body or the Bundle is too large.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not application/json.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: (
+        "Neither or both of `patient` and `bundle`, no or several patients in the Bundle, "
+        "`patient-replaced` or `patient-unreadable`."
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: "As many screenings as allowed are under way; see `Retry-After`.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The hospital server is down; see `Retry-After`.",
+}
+
+log = structlog.get_logger()
+
+
+class Problem(Exception):  # noqa: N818 - RFC 9457's word
+    """An answer that is an error; ``more`` are extension members."""
+
+    def __init__(
+        self, status: HTTPStatus, code: str, detail: str, *, retry_after: float | None = None, **more: str
+    ) -> None:
+        """Keep what the answer says."""
+        self.status, self.code, self.detail, self.retry_after, self.more = status, code, detail, retry_after, more
+        super().__init__(code)
+
+    @property
+    def response(self) -> Response:
+        """The answer."""
+        content = {"title": self.status.phrase, "status": int(self.status), "code": self.code, "detail": self.detail}
+        headers = {} if self.retry_after is None else {"Retry-After": str(max(1, round(self.retry_after)))}
+        return Response(msgspec.json.encode(content | self.more), self.status, headers, MEDIA_TYPE)
+
+
+def not_screened(result: NotScreened) -> Problem:
+    """Return the error that stands in place of one patient's result."""
+    more = {"replaced_by": result.replaced_by} if result.replaced_by else {}
+    status = STATUS_OF_PATIENT.get(result.code, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return Problem(status, result.code, result.detail, **more)
+
+
+def _problem_of(error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case InputError():
+            status = STATUS_OF_INPUT.get(error.code, HTTPStatus.UNPROCESSABLE_ENTITY)
+            return Problem(status, error.code, str(error))
+        case TryLater():
+            retry_after = error.retry_after or RETRY_AFTER
+            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "hospital-server-down", str(error), retry_after=retry_after)
+        case Never():
+            return Problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "hospital-server-refuses",
+                str(error),
+                retry_after=RETRY_AFTER_REFUSAL,
+            )
+        case HTTPException():
+            status = HTTPStatus(error.status_code)
+            return Problem(status, CODE_OF_STATUS.get(status, "refused"), f"{status.description or status.phrase}.")
+        case RequestValidationError():
+            return Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", "A parameter has no such form: see openapi.yaml."
+            )
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed; its log says where.")
+
+
+async def _answer(_: Request, error: Exception) -> Response:
+    response = _problem_of(error).response
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})  # Allow
+    return response
+
+
+class LastResort:
+    """Answers for a bug, and logs where it is: a traceback's message could hold clinical values."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap the application."""
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on; an answer that has begun cannot be replaced."""
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            log.error("bug", error=type(error).__name__, file=place.filename, line=place.lineno)  # noqa: TRY400 - no message
+            if not begun:
+                await _problem_of(error).response(scope, receive, send)
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of ``app`` answered as a problem."""
+    for kind in (Problem, InputError, TryLater, Never, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _answer)
+    app.add_middleware(LastResort)
+
+
+def described(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI says of these errors."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {int(status): {"description": MEANING[status], "content": content} for status in statuses}

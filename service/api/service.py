@@ -1,0 +1,68 @@
+"""What every endpoint needs: the studies' screeners, the limits, and the one thread that judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from service.api.problems import Problem
+from service.screening.patient import Screener
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much is taken at once."""
+
+    body_bytes: int
+    entries: int
+    screenings: int  # under way or waiting
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """The doors' share of the composition: built by ``service.app``, handed to ``create_api``."""
+
+    screeners: Mapping[str, Screener]  # by study id, the default study first
+    limits: Limits
+    # Judging holds the interpreter's lock: more threads would only keep the event loop waiting longer.
+    worker: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "screening"))
+    under_way: int = 0
+
+    def screener(self, study: str | None) -> Screener:
+        """Return the screener of a study, or of the first one. Raises a ``Problem``: 404."""
+        if study is None:
+            return next(iter(self.screeners.values()))
+        if study not in self.screeners:
+            raise Problem(HTTPStatus.NOT_FOUND, "unknown-study", "No study of this id is loaded.")
+        return self.screeners[study]
+
+    @property
+    def busy(self) -> bool:
+        """Whether no further screening is taken now."""
+        return self.under_way >= self.limits.screenings
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Take a place in the queue. Raises a ``Problem``: 429."""
+        if self.busy:
+            detail = "As many screenings as allowed are under way."
+            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "queue-full", detail, retry_after=1)
+        self.under_way += 1
+        try:
+            yield
+        finally:
+            self.under_way -= 1
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+TheService = Annotated[Service, Depends(_service)]

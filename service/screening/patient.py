@@ -1,0 +1,116 @@
+"""Screen one patient: from records that a caller brings or from the hospital, and have the result posted if asked."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from service.eligibility.chart import Chart
+from service.eligibility.results import NotScreened, Screening
+from service.eligibility.screen import screen
+from service.eligibility.study import Study
+from service.errors import InputError
+from service.fhir.read import Reader, patients_of
+from service.screening.document import Document
+from service.screening.ports import Charts, Results, Written
+
+_ID = re.compile(r"(?:Patient/)?([A-Za-z0-9\-.]{1,64})\Z")  # FHIR R4 id
+
+Resource = dict[str, Any]
+Result = Screening | NotScreened
+
+
+class Answer(NamedTuple):
+    """The result for one patient, and what became of posting it (``None``: not asked for)."""
+
+    result: Result
+    written: Written | None = None
+
+    @property
+    def written_document(self) -> Document | None:
+        """As callers see it."""
+        return self.written.document if self.written else None
+
+
+@dataclass(frozen=True, slots=True)
+class Screener:
+    """Screens for one study; without ``charts`` or ``results`` it works on what callers bring."""
+
+    study: Study
+    reader: Reader
+    charts: Charts | None = None
+    results: Results | None = None
+    worker: Executor | None = None  # judges off the event loop; ``None``: the loop's own threads
+
+    def screen_records(self, resources: Iterable[tuple[Resource, str | None]], patient: str, as_of: date) -> Result:
+        """Screen the records (resource, fullUrl) of one patient."""
+        return self._screen(self.reader.read(resources, patient), as_of)
+
+    def screen_bundle(self, bundle: Resource, as_of: date, patient: str | None = None) -> Result:
+        """Screen a Bundle about one patient, or the one named of several. Raises ``InputError``."""
+        return self._screen(self.read_bundle(bundle, patient), as_of)
+
+    def read_bundle(self, bundle: Resource, patient: str | None = None) -> Chart:
+        """Read a Bundle as the chart of its patient. Raises ``InputError`` for no or several patients."""
+        return self.reader.read_bundle(bundle, patient or only_patient(bundle))
+
+    async def answer_bundle(self, bundle: Resource, as_of: date, *, write_back: bool) -> Answer:
+        """Screen a Bundle off the event loop, and post the result if asked."""
+        chart = await asyncio.get_running_loop().run_in_executor(self.worker, self.read_bundle, bundle)
+        return await self._answer(chart, as_of, write_back=write_back)
+
+    async def answer_patient(self, patient: str, as_of: date, *, write_back: bool) -> Answer:
+        """Screen a patient of the hospital. Raises ``TryLater``, ``Never``, and ``InputError`` without a hospital."""
+        if self.charts is None:
+            raise InputError(
+                "No hospital server is configured: set CANDOR_FHIR_URL, or bring a Bundle.", "no-hospital-server"
+            )
+        chart = await self.charts.chart(patient)
+        if isinstance(chart, NotScreened):
+            return Answer(chart)
+        return await self._answer(chart, as_of, write_back=write_back)
+
+    async def _answer(self, chart: Chart, as_of: date, *, write_back: bool) -> Answer:
+        if write_back and self.results is None:
+            raise InputError(
+                "No server to write to is configured: set CANDOR_FHIR_WRITE_URL or CANDOR_FHIR_URL.",
+                "no-hospital-server",
+            )
+        result = await asyncio.get_running_loop().run_in_executor(self.worker, self._screen, chart, as_of)
+        if self.results is None or not write_back or isinstance(result, NotScreened):
+            return Answer(result)
+        written = await self.results.post(result, chart)
+        if written.person_status is not None:
+            result = result._replace(person_status=written.person_status)
+        return Answer(result, written)
+
+    def _screen(self, chart: Chart, as_of: date) -> Result:
+        return screen(self.study, chart, (), as_of)
+
+
+def only_patient(bundle: Resource) -> str:
+    """Return the reference of the Bundle's one patient. Raises ``InputError`` for none or several."""
+    patients = patients_of(bundle)
+    if not patients:
+        raise InputError("The Bundle holds no Patient resource.", "no-patient")
+    if len(patients) > 1:
+        raise InputError("The Bundle holds several Patient resources: send one Bundle a patient.", "several-patients")
+    return patients[0]
+
+
+def reference_of(patient: str) -> str:
+    """Return ``Patient/123`` for ``123`` or ``Patient/123``. Raises ``InputError`` for anything else."""
+    match = _ID.match(patient)
+    if match is None:
+        raise InputError("A patient is named by 123 or Patient/123.", "invalid-patient")
+    return f"Patient/{match[1]}"
+
+
+def today() -> date:
+    """Return the day in the process's time zone."""
+    return datetime.now().astimezone().date()
