@@ -145,7 +145,8 @@ class Lexicon:
 
     def listed_under(self, row: CodeRow) -> Sequence[str]:
         """The codes that the table of descendants lists for an entry."""
-        return self._children.get(row.code, ()) if self._lists_descendants(row) else ()
+        listed = row.descendants and self._systems[row.system].match is Matching.LISTED
+        return self._children.get(row.code, ()) if listed else ()
 
     def with_site_codes(self, aliases: Mapping[str, str], codes: Iterable[tuple[str, str, str, str]]) -> Lexicon:
         """The same value sets as one site writes them.
@@ -212,9 +213,6 @@ class Lexicon:
             for child in children:
                 parents[child].append(parent)
         return parents
-
-    def _lists_descendants(self, row: CodeRow) -> bool:
-        return row.descendants and self._systems[row.system].match is Matching.LISTED
 
 
 def _without_blanks(uri: str) -> str:

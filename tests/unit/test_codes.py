@@ -212,6 +212,14 @@ def test_codes_of_a_concept_are_ready_for_a_search(lexicon: Lexicon) -> None:
     assert lexicon.codes_of("no_such_concept", list(Role)) == []
 
 
+def test_entries_of_a_concept(lexicon: Lexicon) -> None:
+    """The entries come back as the table holds them, each with the descendants listed for it, if it asks for any."""
+    listed = {entry.code: lexicon.listed_under(entry) for entry in lexicon.rows_of("systemic_sclerosis")}
+    assert "128459005" in listed["89155008"]
+    assert listed["201440007"] == listed["M34.0"] == ()
+    assert lexicon.rows_of("no_such_concept") == ()
+
+
 def test_key_of_a_system(lexicon: Lexicon) -> None:
     """A URI gives our short key, stray blanks or not; an unknown one gives none."""
     assert lexicon.key_of("http: //snomed.info/sct") == "snomed"

@@ -130,7 +130,7 @@ def test_spelling_of_real_charts(written: str, ucum_unit: str | None) -> None:
         ("enzyme", "UI/L", "[IU]/L", "1"),
         ("gfr", "mL/min", "mL/min/{1.73_m2}", "1"),
         ("pressure", "cmHg", None, "10"),
-        ("fraction_or_percent", "1", "1", "100"),
+        ("percent", "1", "1", "100"),
         ("score", None, None, "1"),
         ("score", "{score}", "{score}", "1"),
         ("score", "", " ", "1"),
@@ -140,12 +140,11 @@ def test_spelling_of_real_charts(written: str, ucum_unit: str | None) -> None:
         ("crp", "G/L", None, UnitProblem.WRONG_DIMENSION),
         ("crp", "mmol/L", "mmol/L", UnitProblem.WRONG_DIMENSION),
         ("dlco", "%", "%", UnitProblem.WRONG_DIMENSION),
-        ("percent", "1", "1", UnitProblem.WRONG_DIMENSION),
         ("score", "%", None, UnitProblem.WRONG_DIMENSION),
         ("creatinine", "mmol/L", "mg/dL", UnitProblem.DISAGREE),
         ("cell_count", "/nanoLiters", "/pL", UnitProblem.DISAGREE),
         ("crp", "mg/L", "ng/mL", UnitProblem.DISAGREE),
-        ("fraction_or_percent", "%", "1", UnitProblem.DISAGREE),
+        ("percent", "%", "1", UnitProblem.DISAGREE),
     ],
 )
 def test_unit_and_code_of_a_quantity(
