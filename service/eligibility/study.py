@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from service.eligibility.codes import Lexicon
 from service.eligibility.notions import Formula, Notion
@@ -55,7 +55,8 @@ class Rulebook:
 
     version: str
     hash: str  # sha256:…
-    reviewed: bool
+    reviewed: bool  # every criterion is signed with its present content
+    signatures: dict[str, str] = field(default_factory=dict)  # criterion -> who signed its present content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

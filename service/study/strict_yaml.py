@@ -21,11 +21,11 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C tokeniser where
 _INTEGER = re.compile(r"-?(0|[1-9]\d*)\Z")
 _DECIMAL = re.compile(r"-?(0|[1-9]\d*)\.\d+\Z")
 _ODD_NUMBER = re.compile(
-    r"[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)([eE][-+]?\d+)?\Z|[-+]?\.(inf|nan)\Z|0[xob][\da-f_]+\Z", re.I
+    r"[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)([eE][-+]?\d+)?\Z|[-+]?\.(inf|nan)\Z|0[xob][\da-f_]+\Z", re.IGNORECASE
 )
 _BOOLEANS = {"true": True, "false": False}
-_ODD_BOOLEAN = re.compile(r"(y|yes|n|no|on|off|true|false)\Z", re.I)
-_ODD_NULL = re.compile(r"(null|~)?\Z", re.I)
+_ODD_BOOLEAN = re.compile(r"(y|yes|n|no|on|off|true|false)\Z", re.IGNORECASE)
+_ODD_NULL = re.compile(r"(null|~)?\Z", re.IGNORECASE)
 
 
 class Map(dict[str, Any]):
