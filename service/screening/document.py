@@ -13,10 +13,12 @@ import msgspec
 from service import __version__
 from service.eligibility.findings import Finding, Node, Note, Open
 from service.eligibility.results import CriterionResult, NotScreened, Outcome, Screening
+from service.eligibility.truth import Truth
 
 Document = dict[str, Any]
 
 SOFTWARE = {"name": "candor", "version": __version__}
+_TRUE, _FALSE = Truth.TRUE, Truth.FALSE
 _encoder = msgspec.json.Encoder()
 
 
@@ -93,26 +95,29 @@ def _printed(number: str, kind: str, title: str, text: str) -> dict[str, str]:
 
 
 def _finding(finding: Finding) -> Document:
+    # Some hundred of these make a document: no call, no lookup more than needed.
+    truth = finding.truth
+    word = "true" if truth is _TRUE else "false" if truth is _FALSE else "unknown"
     if isinstance(finding, Node):
-        return {
-            "op": finding.op,
-            "id": finding.id,
-            "truth": finding.truth.value,
-            "children": [_finding(child) for child in finding.children],
-        }
-    op, number, notion, rule, truth, reason, value, effective, sources, notes = finding
-    written: Document = {"op": op} if number is None else {"op": op, "id": number}
-    written["notion"] = notion
-    written["rule"] = rule
-    written["truth"] = truth.value
-    written["reason"] = reason.value if reason else None
-    written["value"] = value and {"text": value.text, "unit": value.unit, "as_received": value.as_received}
-    written["effective"] = effective
-    written["sources"] = list(sources)
-    written["notes"] = _notes(notes) if notes else []
-    return written
+        children = [_finding(child) for child in finding.children]
+        return {"op": finding.op, "id": finding.id, "truth": word, "children": children}
+    op, number, notion, rule, _, reason, value, effective, sources, notes = finding
+    leaf = {
+        "op": op,
+        "notion": notion,
+        "rule": rule,
+        "truth": word,
+        "reason": reason,
+        "value": None if value is None else {"text": value[0], "unit": value[1], "as_received": value[2]},
+        "effective": effective,
+        "sources": list(sources),
+        "notes": _notes(notes) if notes else [],
+    }
+    return leaf if number is None else {"op": op, "id": number, **leaf}
 
 
-def _notes(notes: tuple[Note, ...]) -> list[str]:
+def _notes(notes: tuple[Note, ...]) -> list[Note]:
     """Return the notes, what a reader must see first in front."""
-    return [note.value for note in sorted(notes, key=lambda note: note is not Note.FLAGGED)]
+    if len(notes) == 1 or Note.FLAGGED not in notes:
+        return list(notes)
+    return [Note.FLAGGED, *(note for note in notes if note is not Note.FLAGGED)]
