@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -20,9 +22,17 @@ TAGS = [
 ]
 
 
-def create_api(service: Service) -> FastAPI:
-    """Return the application over what ``service`` holds."""
+def create_api(opened: Callable[[], AbstractAsyncContextManager[Service]]) -> FastAPI:
+    """Return the application over the service that ``opened`` opens at start and closes at the end."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opened() as service:
+            app.state.service = service
+            yield
+
     app = FastAPI(
+        lifespan=lifespan,
         title="Candor",
         version=__version__,
         description=DESCRIPTION,
@@ -33,7 +43,6 @@ def create_api(service: Service) -> FastAPI:
         contact={"name": "The Candor contributors", "url": "https://trial-screening.example"},
         servers=[{"url": "http://127.0.0.1:8000", "description": "Where `candor serve` listens by default."}],
     )
-    app.state.service = service
     problems.install(app)
     for room in (screenings, studies, operations):
         app.include_router(room.router)

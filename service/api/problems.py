@@ -20,8 +20,11 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 30  # seconds, where the hospital server did not say
 RETRY_AFTER_REFUSAL = 300  # seconds; somebody has to change a setting first
 
-STATUS_OF_INPUT = {"no-hospital-server": HTTPStatus.CONFLICT}  # every other code is 422
-STATUS_OF_PATIENT = {"not-permitted": HTTPStatus.FORBIDDEN, "patient-not-found": HTTPStatus.NOT_FOUND}  # others 422
+STATUS_OF_CODE = {
+    "no-hospital-server": HTTPStatus.CONFLICT,
+    "not-permitted": HTTPStatus.FORBIDDEN,
+    "patient-not-found": HTTPStatus.NOT_FOUND,
+}  # every other code of a patient or of what was sent is 422
 CODE_OF_STATUS = {HTTPStatus.NOT_FOUND: "not-found", HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed"}
 
 MEANING = {
@@ -63,7 +66,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
 def not_screened(result: NotScreened) -> Problem:
     """Return the error that stands in place of one patient's result."""
     more = {"replaced_by": result.replaced_by} if result.replaced_by else {}
-    status = STATUS_OF_PATIENT.get(result.code, HTTPStatus.UNPROCESSABLE_ENTITY)
+    status = STATUS_OF_CODE.get(result.code, HTTPStatus.UNPROCESSABLE_ENTITY)
     return Problem(status, result.code, result.detail, **more)
 
 
@@ -72,7 +75,7 @@ def _problem_of(error: Exception) -> Problem:
         case Problem():
             return error
         case InputError():
-            status = STATUS_OF_INPUT.get(error.code, HTTPStatus.UNPROCESSABLE_ENTITY)
+            status = STATUS_OF_CODE.get(error.code, HTTPStatus.UNPROCESSABLE_ENTITY)
             return Problem(status, error.code, str(error))
         case TryLater():
             retry_after = error.retry_after or RETRY_AFTER

@@ -1,11 +1,11 @@
-"""What every endpoint needs: the studies' screeners, the limits, and the one thread that judges."""
+"""What every endpoint needs: the studies' screeners, the limits, and the thread that judges."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
@@ -30,8 +30,7 @@ class Service:
 
     screeners: Mapping[str, Screener]  # by study id, the default study first
     limits: Limits
-    # Judging holds the interpreter's lock: more threads would only keep the event loop waiting longer.
-    worker: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "screening"))
+    worker: Executor  # decodes and judges, off the event loop
     under_way: int = 0
 
     def screener(self, study: str | None) -> Screener:

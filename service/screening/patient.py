@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from service.eligibility.chart import Chart
@@ -17,7 +18,7 @@ from service.eligibility.study import Study
 from service.errors import InputError
 from service.fhir.read import Reader, patients_of
 from service.screening.document import Document
-from service.screening.ports import Charts, Results, Written
+from service.screening.ports import Pulled, Records, Results, Written
 
 _ID = re.compile(r"(?:Patient/)?([A-Za-z0-9\-.]{1,64})\Z")  # FHIR R4 id
 
@@ -39,52 +40,50 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Screener:
-    """Screens for one study; without ``charts`` or ``results`` it works on what callers bring."""
+    """Screens for one study; without ``records`` or ``results`` it works on what callers bring."""
 
     study: Study
     reader: Reader
-    charts: Charts | None = None
+    records: Records | None = None
     results: Results | None = None
     worker: Executor | None = None  # judges off the event loop; ``None``: the loop's own threads
 
-    def screen_records(self, resources: Iterable[tuple[Resource, str | None]], patient: str, as_of: date) -> Result:
-        """Screen the records (resource, fullUrl) of one patient."""
-        return self._screen(self.reader.read(resources, patient), as_of)
+    def screen_records(self, pulled: Pulled, patient: str, as_of: date) -> Result:
+        """Screen the records of one patient."""
+        chart = self.reader.read(pulled.resources, patient)
+        chart.incomplete_types |= pulled.failed
+        return self._screen(chart, as_of)
 
-    def screen_bundle(self, bundle: Resource, as_of: date, patient: str | None = None) -> Result:
-        """Screen a Bundle about one patient, or the one named of several. Raises ``InputError``."""
-        return self._screen(self.read_bundle(bundle, patient), as_of)
-
-    def read_bundle(self, bundle: Resource, patient: str | None = None) -> Chart:
-        """Read a Bundle as the chart of its patient. Raises ``InputError`` for no or several patients."""
-        return self.reader.read_bundle(bundle, patient or only_patient(bundle))
+    def screen_bundle(self, bundle: Resource, as_of: date) -> Result:
+        """Screen a Bundle about one patient. Raises ``InputError`` for no or several patients."""
+        return self._screen(self.reader.read_bundle(bundle, only_patient(bundle)), as_of)
 
     async def answer_bundle(self, bundle: Resource, as_of: date, *, write_back: bool) -> Answer:
         """Screen a Bundle off the event loop, and post the result if asked."""
-        chart = await asyncio.get_running_loop().run_in_executor(self.worker, self.read_bundle, bundle)
-        return await self._answer(chart, as_of, write_back=write_back)
+        return await self._answer(partial(self.screen_bundle, bundle, as_of), write_back=write_back)
 
     async def answer_patient(self, patient: str, as_of: date, *, write_back: bool) -> Answer:
         """Screen a patient of the hospital. Raises ``TryLater``, ``Never``, and ``InputError`` without a hospital."""
-        if self.charts is None:
+        if self.records is None:
             raise InputError(
                 "No hospital server is configured: set CANDOR_FHIR_URL, or bring a Bundle.", "no-hospital-server"
             )
-        chart = await self.charts.chart(patient)
-        if isinstance(chart, NotScreened):
-            return Answer(chart)
-        return await self._answer(chart, as_of, write_back=write_back)
+        try:
+            pulled = await self.records.fetch(patient)
+        except InputError as error:
+            return Answer(NotScreened(patient, error.code, str(error)))
+        return await self._answer(partial(self.screen_records, pulled, patient, as_of), write_back=write_back)
 
-    async def _answer(self, chart: Chart, as_of: date, *, write_back: bool) -> Answer:
+    async def _answer(self, judge: Callable[[], Result], *, write_back: bool) -> Answer:
         if write_back and self.results is None:
             raise InputError(
                 "No server to write to is configured: set CANDOR_FHIR_WRITE_URL or CANDOR_FHIR_URL.",
                 "no-hospital-server",
             )
-        result = await asyncio.get_running_loop().run_in_executor(self.worker, self._screen, chart, as_of)
+        result = await asyncio.get_running_loop().run_in_executor(self.worker, judge)
         if self.results is None or not write_back or isinstance(result, NotScreened):
             return Answer(result)
-        written = await self.results.post(result, chart)
+        written = await self.results.post(result)
         if written.person_status is not None:
             result = result._replace(person_status=written.person_status)
         return Answer(result, written)

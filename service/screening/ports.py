@@ -1,14 +1,20 @@
 """What screening asks of the world outside: the hospital's records, and a place for results.
 
-The rooms of floor 3 fit these Protocols without importing one another; tests bring their own.
+``service.app`` fits the rooms of floor 3 to these Protocols; tests bring their own.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
-from service.eligibility.chart import Chart
-from service.eligibility.results import NotScreened, Screening
+from service.eligibility.results import Screening
+
+
+class Pulled(NamedTuple):
+    """A patient's records (resource, fullUrl), and the resource types of which some may be missing."""
+
+    resources: list[tuple[dict[str, Any], str | None]]
+    failed: frozenset[str] = frozenset()
 
 
 class Written(NamedTuple):
@@ -27,13 +33,13 @@ class Written(NamedTuple):
         return {"done": False, "why": self.why}
 
 
-class Charts(Protocol):
+class Records(Protocol):
     """The hospital's records, by patient."""
 
-    async def chart(self, patient: str) -> Chart | NotScreened:
-        """Read everything a screening needs of ``Patient/id``.
+    async def fetch(self, patient: str) -> Pulled:
+        """Fetch everything that a screening needs of ``Patient/id``.
 
-        An unknown patient is a ``NotScreened`` (``patient-not-found``). Raises ``TryLater`` and ``Never``.
+        Raises ``InputError`` with the code ``patient-not-found``, ``TryLater`` and ``Never``.
         """
         ...
 
@@ -41,6 +47,6 @@ class Charts(Protocol):
 class Results(Protocol):
     """Where results are posted."""
 
-    async def post(self, screening: Screening, chart: Chart) -> Written:
+    async def post(self, screening: Screening) -> Written:
         """Post one result, safe to repeat. Raises ``TryLater`` and ``Never``."""
         ...
