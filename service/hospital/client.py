@@ -1,0 +1,223 @@
+"""One FHIR server over HTTP: who may get the token, what is repeated, how long to wait. The only user of httpx."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import httpx
+import stamina
+
+from service import __version__
+from service.errors import Never, NotFhirError, SettingError, TryLater
+from service.fhir.decode import decode
+from service.fhir.write import encode
+from service.hospital.origins import Origin, absolute
+from service.hospital.refusals import Refused, Unsent, refusal
+
+Resource = dict[str, Any]
+Params = Sequence[tuple[str, str]]
+
+_FHIR_JSON = "application/fhir+json"
+_NO_FORM_SEARCH = {
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.NOT_IMPLEMENTED,
+}
+_REFERENCE = re.compile(r"([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})(/_history/[A-Za-z0-9.-]{1,64})?\Z")
+
+# They log whole URLs, which hold patients' ids, and headers, which hold the token.
+for _library in ("httpx", "httpcore"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """How to talk to one server; the defaults are polite."""
+
+    base: str
+    token: str | None = field(default=None, repr=False)
+    connections: int = 4
+    page_size: int = 100
+    seconds: float = 30.0  # for one question, its repeats and waits included
+    attempts: int = 4
+
+
+class Answer(NamedTuple):
+    """What a server answered to one request."""
+
+    body: Resource
+    etag: str | None = None
+    location: str | None = None
+    status: int = HTTPStatus.OK
+
+
+class FhirClient:
+    """Asks one server; use it as an async context manager.
+
+    Every method raises ``TryLater`` when the server is down, slow or busy (after the repeats that are
+    safe), ``Refused`` when it says no for good, and its subclass ``Conflict`` for 409 and 412.
+    """
+
+    def __init__(self, server: Server) -> None:
+        """Raises ``SettingError`` for a base URL that is none."""
+        self.server = server
+        self.base = server.base.rstrip("/")
+        try:
+            self._origin = Origin.parse(self.base)
+        except ValueError as error:
+            raise SettingError(f"The FHIR server's URL cannot be used: {error}.") from None
+        self._connections = asyncio.Semaphore(server.connections)
+        self._form_search = True
+        self.takes_batches = True  # until it refuses one
+        self._http = httpx.AsyncClient(
+            headers={"Accept": _FHIR_JSON, "User-Agent": f"candor/{__version__}"},
+            timeout=httpx.Timeout(server.seconds, pool=None),
+            limits=httpx.Limits(max_connections=server.connections),
+            follow_redirects=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    @property
+    def host(self) -> str:
+        """The server's name, for messages."""
+        return self._origin.host
+
+    def own(self, reference: str) -> str | None:
+        """Return ``Type/id`` for a reference to a resource of this server, ``None`` for any other."""
+        if not self._origin.covers(absolute(self.base, reference)):
+            return None
+        match = _REFERENCE.match(reference.removeprefix(f"{self.base}/"))
+        return match[1] if match else None
+
+    async def read(self, reference: str) -> Resource:
+        """Read ``Type/id``."""
+        return (await self._ask("GET", reference, f"read of {reference.partition('/')[0]}")).body
+
+    async def search(self, kind: str, params: Params) -> Resource:
+        """Return the first page of a search, asked by POST so that nothing of it stands in access logs.
+
+        A server that takes no POST ``_search`` is asked by GET.
+        """
+        what = f"search of {kind}"
+        headers = {"Cache-Control": "no-cache"}  # HAPI answers a repeated search from memory for a minute
+        if self._form_search:
+            try:
+                form = query(params).encode()
+                sort = {"Content-Type": "application/x-www-form-urlencoded"}
+                return (await self._ask("POST", f"{kind}/_search", what, form, headers | sort, repeatable=True)).body
+            except Refused as error:
+                if error.status not in _NO_FORM_SEARCH:
+                    raise
+        answer = await self._ask("GET", f"{kind}?{query(params)}", what, None, headers)
+        self._form_search = False
+        return answer.body
+
+    async def follow(self, link: str) -> Resource:
+        """Return the page that a server's link leads to. Raises ``Never`` when it leads to another server."""
+        return (await self._ask("GET", link, "next page", None, {"Cache-Control": "no-cache"})).body
+
+    async def batch(self, requests: Sequence[str]) -> Resource:
+        """Return the ``batch-response`` for many reads and searches, asked at once."""
+        entries = [{"request": {"method": "GET", "url": url}} for url in requests]
+        bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
+        headers = {"Cache-Control": "no-cache"}
+        return (await self._ask("POST", "", "batch", encode(bundle), headers, repeatable=True)).body
+
+    async def transaction(self, bundle: Resource) -> Resource:
+        """Send a transaction: all of it is done, or nothing. Never repeated once it was sent."""
+        return (await self._ask("POST", "", "transaction", encode(bundle))).body
+
+    async def create(self, resource: Resource, unless: str | None = None) -> Answer:
+        """Create a resource, ``unless`` (``If-None-Exist``) a search finds one: then its status is 200."""
+        kind = resource["resourceType"]
+        headers = {"If-None-Exist": unless} if unless else {}
+        return await self._ask("POST", kind, f"creation of {kind}", encode(resource), headers)
+
+    async def update(self, resource: Resource, match: str) -> Answer:
+        """Write over the version ``match`` (an ETag) of ``Type/id``, and over no other."""
+        kind = resource["resourceType"]
+        place = f"{kind}/{resource['id']}"
+        return await self._ask("PUT", place, f"update of {kind}", encode(resource), {"If-Match": match})
+
+    async def _ask(
+        self,
+        method: str,
+        link: str,
+        what: str,
+        content: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        *,
+        repeatable: bool = False,
+    ) -> Answer:
+        url = absolute(self.base, link) if link else self.base
+        if not self._origin.covers(url):
+            raise Never(f"{self.host} sent a link to another server, which is not followed.")
+        sent = dict(headers or {})
+        if content is not None:
+            sent.setdefault("Content-Type", _FHIR_JSON)
+        if self.server.token is not None:  # per request, after the check of the origin: never on the client
+            sent["Authorization"] = f"Bearer {self.server.token}"
+        again = _again(TryLater if repeatable or method == "GET" else Unsent, self.server.seconds)
+        async for attempt in stamina.retry_context(
+            on=again, attempts=self.server.attempts, timeout=self.server.seconds
+        ):
+            with attempt:
+                return await self._ask_once(self._http.build_request(method, url, content=content, headers=sent), what)
+        raise AssertionError  # pragma: no cover - the loop above returns or raises
+
+    async def _ask_once(self, request: httpx.Request, what: str) -> Answer:
+        try:
+            async with self._connections, asyncio.timeout(self.server.seconds):
+                response = await self._http.send(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise Unsent(f"{self.host} cannot be reached for the {what}.") from None
+        except (TimeoutError, httpx.TransportError):  # their texts may hold the URL
+            raise TryLater(f"{self.host} broke off or was too slow in the {what}.") from None
+        return _answer(response, what, self.host)
+
+
+def query(params: Params) -> str:
+    """Write search parameters as a query string."""
+    return str(httpx.QueryParams(list(params)))
+
+
+def _again(kind: type[TryLater], seconds: float) -> Callable[[Exception], bool | float]:
+    """Decide which errors are tried again, and after how long: what the server asked for, within the budget."""
+
+    def again(error: Exception) -> bool | float:
+        if not isinstance(error, kind):
+            return False
+        if error.retry_after is None:
+            return True
+        return error.retry_after if error.retry_after < seconds else False
+
+    return again
+
+
+def _answer(response: httpx.Response, what: str, host: str) -> Answer:
+    try:
+        body = decode(response.content) if response.content else {}
+    except NotFhirError:
+        body = None
+    if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+        raise refusal(response.status_code, what, host, body, response.headers)
+    if body is None and "html" in response.headers.get("content-type", ""):
+        raise Never(f"{host} answered the {what} with a web page: is this the base URL of its FHIR server?")
+    if body is None:
+        raise TryLater(f"{host} answered the {what} with broken JSON.")
+    return Answer(body, response.headers.get("etag"), response.headers.get("location"), response.status_code)

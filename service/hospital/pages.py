@@ -1,0 +1,93 @@
+"""All pages of a search, with what tells that they are not the whole answer."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from service.errors import ServerError
+from service.hospital.client import FhirClient, Resource
+
+Record = tuple[Resource, str | None]  # a resource and its fullUrl
+
+_MOST_PAGES = 2_000  # a server that never stops
+
+
+class Found(NamedTuple):
+    """What a search found; not ``complete`` when pages or entries are known to be missing."""
+
+    records: list[Record]
+    outcomes: list[Resource]  # OperationOutcomes that came with them
+    complete: bool
+
+
+async def all_pages(client: FhirClient, page: Resource) -> Found:
+    """Follow the ``next`` links from the first page on.
+
+    An entry that comes twice is kept once. A link to another server, to a page seen before or to a page
+    that cannot be had ends the search as incomplete; so does a total that was not reached.
+    """
+    reader = _Pages()
+    seen: set[str] = set()
+    reader.add(page)
+    while (link := _next(page)) is not None:
+        if link in seen or len(seen) >= _MOST_PAGES:
+            return reader.found(complete=False)
+        seen.add(link)
+        try:
+            page = await client.follow(link)
+        except ServerError:
+            return reader.found(complete=False)
+        reader.add(page)
+    return reader.found(complete=True)
+
+
+class _Pages:
+    """Collects entries over the pages of one search."""
+
+    def __init__(self) -> None:
+        self.records: dict[tuple[Any, ...], Record] = {}
+        self.outcomes: list[Resource] = []
+        self.matches: set[tuple[Any, ...]] = set()
+        self.whole = True
+        self.total = 0
+
+    def add(self, page: Resource) -> None:
+        if page.get("resourceType") == "OperationOutcome":
+            self.outcomes.append(page)
+        if page.get("resourceType") != "Bundle":
+            self.whole = False
+        if isinstance(total := page.get("total"), int):
+            self.total = total
+        for entry in _dicts(page.get("entry")):
+            self._add_entry(entry)
+
+    def found(self, *, complete: bool) -> Found:
+        whole = complete and self.whole and len(self.matches) >= self.total
+        return Found(list(self.records.values()), self.outcomes, whole)
+
+    def _add_entry(self, entry: Resource) -> None:
+        resource = entry.get("resource")
+        if not isinstance(resource, dict):
+            self.whole = False  # a match that is not shown
+            return
+        if resource.get("resourceType") == "OperationOutcome":
+            self.outcomes.append(resource)
+            return
+        meta = resource.get("meta")
+        version = meta.get("versionId") if isinstance(meta, dict) else None
+        key = (resource.get("resourceType"), str(resource.get("id", id(resource))), str(version))
+        full_url = entry.get("fullUrl")
+        self.records.setdefault(key, (resource, full_url if isinstance(full_url, str) else None))
+        search = entry.get("search")
+        if not isinstance(search, dict) or search.get("mode") != "include":
+            self.matches.add(key)
+
+
+def _next(page: Resource) -> str | None:
+    links = [link for link in _dicts(page.get("link")) if link.get("relation") == "next"]
+    url = links[0].get("url") if links else None
+    return url if isinstance(url, str) else None
+
+
+def _dicts(value: object) -> list[Resource]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,84 @@
+"""Which searches a screening needs: derived from the study's notions, so that a new notion is asked for by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from service.eligibility.codes import Role
+from service.eligibility.notions import Notion
+from service.eligibility.study import Study
+from service.eligibility.vocabulary import Vocabulary
+from service.hospital.client import Params
+
+_ALWAYS = ("Consent", "ResearchSubject")  # consent and opposition; this study's subject and other studies'
+_CODES_AT_ONCE = 500
+_PATIENT_PARAMETER = {"AdverseEvent": "subject"}  # every other type of R4 that is about a patient has ``patient``
+_MEDICATIONS = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
+_INCLUDES = {"ResearchSubject": "study", **dict.fromkeys(_MEDICATIONS, "medication")}
+
+
+class Search(NamedTuple):
+    """One resource type of one patient: ``ways`` to ask, the next one for a server that refuses the one before.
+
+    A way is a list of searches which together give everything.
+    """
+
+    kind: str
+    ways: tuple[tuple[Params, ...], ...]
+
+
+class Plan(NamedTuple):
+    """What to ask a server for."""
+
+    kinds: tuple[str, ...]
+    observation_codes: tuple[str, ...]
+    vocabulary: Vocabulary
+
+    def searches(self, patient_id: str, page_size: int) -> list[Search]:
+        """Return the searches for one patient."""
+        return [Search(kind, self._ways(kind, patient_id, page_size)) for kind in self.kinds]
+
+    def _ways(self, kind: str, patient_id: str, page_size: int) -> tuple[tuple[Params, ...], ...]:
+        parameter = _PATIENT_PARAMETER.get(kind, "patient")
+        value = patient_id if parameter == "patient" else f"Patient/{patient_id}"
+        whole = [(parameter, value), ("_count", str(page_size))]
+        if kind == "Observation" and self.observation_codes:
+            # Components count too, and the bare code finds it under every spelling of its system.
+            parts = chunks(self.observation_codes, _CODES_AT_ONCE)
+            return tuple([*whole, ("combo-code", ",".join(map(_escape, part)))] for part in parts), (whole,)
+        if kind in _INCLUDES:
+            return ([*whole, ("_include", f"{kind}:{_INCLUDES[kind]}")],), (whole,)
+        return ((whole,),)
+
+
+def plan_for(study: Study, vocabulary: Vocabulary) -> Plan:
+    """Return what a study's notions need of a server."""
+    kinds = dict.fromkeys(kind for notion in study.notions.values() for kind in notion.resources)
+    kinds |= dict.fromkeys(_ALWAYS)
+    if study.opposition_flag is not None or vocabulary.opposition_codes:
+        kinds["Flag"] = None
+    kinds.pop("Patient", None)  # read by its id
+    return Plan(tuple(kinds), _observation_codes(study), vocabulary)
+
+
+def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """Give a long list in parts."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _observation_codes(study: Study) -> tuple[str, ...]:
+    notions = [notion for notion in study.notions.values() if "Observation" in notion.resources]
+    concepts = dict.fromkeys(concept for notion in notions for concept in _concepts(notion))
+    codes = (code for concept in concepts for _, code in study.lexicon.codes_of(concept, set(Role)))
+    return tuple(dict.fromkeys(codes))
+
+
+def _concepts(notion: Notion) -> tuple[str, ...]:
+    ratios = [concept for ratio in notion.ratios for concept in (ratio.measured, ratio.predicted)]
+    return (*(notion.concepts or (notion.id,)), *(alias.concept for alias in notion.aliases), *ratios)
+
+
+def _escape(code: str) -> str:
+    return re.sub(r"([\\,$|])", r"\\\1", code)

@@ -1,0 +1,46 @@
+"""What writing back asks of a place that keeps FHIR resources, and of the memory of what was written."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from service.hospital.client import Params, Resource
+
+
+class Kept(NamedTuple):
+    """What became of one entry of a write."""
+
+    reference: str  # Type/id
+    version: str | None
+    done: bool  # False: a conditional create found one that was there already
+
+
+class Shelf(Protocol):
+    """A place that keeps FHIR resources: the hospital's server, or a folder."""
+
+    async def find(self, kind: str, params: Params) -> list[Resource]:
+        """Return every resource of ``kind`` that matches. Raises ``TryLater`` rather than return a part."""
+        ...
+
+    async def holds(self, reference: str) -> bool:
+        """Whether ``Type/id`` exists there."""
+        ...
+
+    async def commit(self, transaction: Resource) -> list[Kept]:
+        """Do what a transaction Bundle says, entry by entry in its order.
+
+        Raises ``Conflict`` when a version given by ``ifMatch`` is not the current one.
+        """
+        ...
+
+
+class SubjectVersions(Protocol):
+    """The versions of ResearchSubjects that this service wrote, each ``ResearchSubject/id/_history/version``."""
+
+    async def ours(self, version: str) -> bool:
+        """Whether we wrote it."""
+        ...
+
+    async def wrote(self, version: str) -> None:
+        """Remember that we did."""
+        ...

@@ -1,0 +1,74 @@
+"""What a server's refusal means: try later, never, or read again and decide anew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+from service.errors import Never, TryLater
+from service.fhir.outcome import outcome_text
+
+_PASSING = {
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.TOO_EARLY,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+# Stale If-Match and lost races: servers answer either.
+_CONFLICTS = {HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED}
+_REMEDIES: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: " Check the token.",
+    HTTPStatus.FORBIDDEN: " Ask for the scope that allows it.",
+    **dict.fromkeys((301, 302, 303, 307, 308), " Redirects are not followed: configure the URL that it leads to."),
+}
+
+
+class Unsent(TryLater):
+    """The request was not worked on (no connection, 429): even a write may be tried again."""
+
+
+class Refused(Never):
+    """The server refuses for good; ``status`` is its HTTP status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        """Keep the status, by which callers choose another way."""
+        self.status = status
+        super().__init__(message)
+
+
+class Conflict(Refused):
+    """Somebody else wrote first (409, 412): read again and decide anew."""
+
+
+def refusal(
+    status: int, what: str, host: str, body: object = None, headers: Mapping[str, str] | None = None
+) -> TryLater | Refused:
+    """Return the error for an HTTP status of 300 or more; ``what`` was asked, in words without ids."""
+    said = outcome_text(body)
+    message = f"{host} refused the {what}: HTTP {status}" + (f" ({said})." if said else ".") + _REMEDIES.get(status, "")
+    if status in _PASSING:
+        kind = Unsent if status == HTTPStatus.TOO_MANY_REQUESTS else TryLater
+        return kind(message, retry_after((headers or {}).get("retry-after"), datetime.now(UTC)))
+    return Conflict(message, status) if status in _CONFLICTS else Refused(message, status)
+
+
+def retry_after(header: str | None, now: datetime) -> float | None:
+    """Return the seconds that a ``Retry-After`` header asks for, as seconds or as a date (RFC 9110 § 10.2.3)."""
+    if header is None:
+        return None
+    if re.fullmatch(r"\d{1,9}", header.strip()):
+        return float(header)
+    try:
+        date = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if date.tzinfo is None:  # "-0000": UTC, by RFC 5322
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - now).total_seconds())

@@ -1,0 +1,132 @@
+"""Writes a result back: nothing of a person's is overwritten, nothing is doubled, nothing unchanged is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from http import HTTPStatus
+
+import stamina
+
+from service.eligibility.results import Screening
+from service.eligibility.study import Study
+from service.errors import Never, TryLater
+from service.fhir.write import Known, write_transaction
+from service.fhir.write_guidance import read_view, view_of
+from service.fhir.write_names import device_identifier, guidance_identifier, registry_number, token
+from service.hospital.client import FhirClient, Resource
+from service.hospital.commit import HospitalShelf
+from service.hospital.ownership import is_about, others_since, says_we_wrote, versioned
+from service.hospital.ports import Kept, Shelf, SubjectVersions
+from service.hospital.refusals import Conflict, Refused
+from service.screening.ports import Written
+
+_CONTENT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+_TRIES = 6  # of reading again and deciding anew, when other writers are first
+
+
+async def write_back(
+    server: FhirClient | Shelf, screening: Screening, *, now: datetime, versions: SubjectVersions | None = None
+) -> Written:
+    """Make the server tell what the screening says, and say what was written or why nothing was.
+
+    ``now`` is the time of writing, with its offset; ``versions`` remembers which versions were ours.
+    Raises ``TryLater`` (also when other writers are first every time) and ``Never``.
+    """
+    shelf = HospitalShelf(server) if isinstance(server, FhirClient) else server
+    try:
+        async for attempt in stamina.retry_context(
+            on=Conflict, attempts=_TRIES, timeout=None, wait_initial=0.05, wait_max=1, wait_jitter=0.2
+        ):
+            with attempt:
+                return await _decide(shelf, screening, now, versions)
+    except Conflict as error:
+        raise TryLater(f"Other writers were first every time: {error}") from None
+    raise AssertionError  # pragma: no cover - the loop above returns or raises
+
+
+async def person_status(
+    server: FhirClient | Shelf, study: Study, patient: str, *, versions: SubjectVersions | None = None
+) -> str | None:
+    """Return the status that a person has set on this study's ResearchSubject of ``Patient/id``, if any."""
+    shelf = HospitalShelf(server) if isinstance(server, FhirClient) else server
+    return (await _look_up(shelf, study, patient, versions)).person_status
+
+
+async def _decide(shelf: Shelf, screening: Screening, now: datetime, versions: SubjectVersions | None) -> Written:
+    known = await _look_up(shelf, screening.study, screening.patient, versions)
+    if known.subject is None and screening.without_disease:
+        return Written(done=False, why="no-disease-on-record")
+    if _is_unchanged(screening, known):
+        return Written(done=False, why="unchanged", person_status=known.person_status)
+    if known.subject is None and known.guidance is None and not await shelf.holds(screening.patient):
+        return Written(done=False, why="patient-not-on-write-server")
+    kept = await _commit(shelf, screening, known, now)
+    for one in kept:
+        if one.done and versions is not None and one.reference.startswith("ResearchSubject/"):
+            await versions.wrote(f"{one.reference}/_history/{one.version}")
+    if any(not one.done and one.reference.startswith(("ResearchSubject/", "GuidanceResponse/")) for one in kept):
+        raise Conflict("another writer made the result at the same moment.", HTTPStatus.CONFLICT)
+    return Written(
+        done=True, resources=tuple(one.reference for one in kept if one.done), person_status=known.person_status
+    )
+
+
+async def _look_up(shelf: Shelf, study: Study, patient: str, versions: SubjectVersions | None) -> Known:
+    _, number = registry_number(study)
+    studies, devices, subjects, guidances = await asyncio.gather(
+        shelf.find("ResearchStudy", [("identifier", number)]),
+        shelf.find("Device", [("identifier", token(device_identifier(study)))]),
+        shelf.find("ResearchSubject", [("individual", patient)]),
+        shelf.find("GuidanceResponse", [("identifier", token(guidance_identifier(study, patient)))]),
+    )
+    references = {f"ResearchStudy/{resource['id']}" for resource in studies}
+    guidance = min(guidances, key=_id, default=None)
+    candidates = [subject for subject in sorted(subjects, key=_id) if is_about(subject, study, references)]
+    persons = [subject for subject in candidates if await _is_persons(shelf, subject, guidance, study, versions)]
+    subject = next(iter(persons or candidates), None)
+    return Known(
+        study=min(references, default=None),
+        device=f"Device/{min(map(_id, devices))}" if devices else None,
+        subject=subject,
+        guidance=guidance,
+        person_status=str(persons[0].get("status")) if persons else None,
+    )
+
+
+async def _is_persons(
+    shelf: Shelf, subject: Resource, guidance: Resource | None, study: Study, versions: SubjectVersions | None
+) -> bool:
+    version = versioned(subject)
+    if versions is not None and version is not None and await versions.ours(version):
+        return False
+    if guidance is None or not says_we_wrote(read_view(guidance), subject):
+        return True
+    provenances = await shelf.find("Provenance", [("target", f"ResearchSubject/{subject['id']}")])
+    return others_since(provenances, guidance, study)
+
+
+def _is_unchanged(screening: Screening, known: Known) -> bool:
+    if known.subject is None or known.guidance is None:
+        return False
+    if known.person_status is None and known.subject.get("status") != screening.status:
+        return False
+    stored = read_view(known.guidance)
+    return stored is not None and stored.same_as(view_of(screening))
+
+
+async def _commit(shelf: Shelf, screening: Screening, known: Known, now: datetime) -> list[Kept]:
+    for resource in (known.subject, known.guidance):
+        if resource is not None and "versionId" not in resource.get("meta", {}):
+            raise Never(f"The server tells no version of {resource['resourceType']}: nothing is written over it.")
+    try:
+        return await shelf.commit(write_transaction(screening, known, now))
+    except Refused as error:
+        if error.status not in _CONTENT_REFUSED:
+            raise
+    # The most likely cause: the records used are not on this server (a chart brought by the caller, a deletion).
+    return await shelf.commit(write_transaction(screening, known, now, as_text=True))
+
+
+def _id(resource: Resource) -> str:
+    return str(resource["id"])
