@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, model_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.errors import SettingError
@@ -38,8 +38,6 @@ class Settings(BaseSettings):
     fhir_write_url: AnyHttpUrl | None = None
     fhir_write_patient_system: str | None = None
     fhir_token: SecretStr | None = None
-    fhir_client_id: str | None = None
-    fhir_key_file: Path | None = None
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
@@ -48,12 +46,6 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=32 * MEBIBYTE, ge=1024)
     max_entries: int = Field(default=20_000, ge=1)
     max_screenings: int = Field(default=64, ge=1)
-
-    @model_validator(mode="after")
-    def _client_has_its_key(self) -> Settings:
-        if (self.fhir_client_id is None) != (self.fhir_key_file is None):
-            raise ValueError("CANDOR_FHIR_CLIENT_ID and CANDOR_FHIR_KEY_FILE go together: set both or neither")
-        return self
 
     @property
     def loopback(self) -> bool:
@@ -84,9 +76,7 @@ def load_settings(file: Path | None = None) -> Settings:
         return Settings(**_from_file(file) if file else {})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        name = ".".join(f"{PREFIX}{part}".upper() for part in first["loc"][:1])
-        message = first["msg"].removeprefix("Value error, ")
-        raise SettingError(f"{name}: {message}." if name else f"{message}.") from None
+        raise SettingError(f"{PREFIX}{first['loc'][0]}".upper() + f": {first['msg']}.") from None
 
 
 def unknown_names(file: Path | None = None) -> list[str]:

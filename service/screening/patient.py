@@ -52,6 +52,7 @@ class Screener:
         """Screen the records of one patient."""
         chart = self.reader.read(pulled.resources, patient)
         chart.incomplete_types |= pulled.failed
+        chart.incomplete |= pulled.incomplete
         return self._screen(chart, as_of)
 
     def screen_bundle(self, bundle: Resource, as_of: date) -> Result:
@@ -81,12 +82,15 @@ class Screener:
                 "no-hospital-server",
             )
         result = await asyncio.get_running_loop().run_in_executor(self.worker, judge)
-        if self.results is None or not write_back or isinstance(result, NotScreened):
+        if self.results is None or isinstance(result, NotScreened):
             return Answer(result)
-        written = await self.results.post(result)
-        if written.person_status is not None:
-            result = result._replace(person_status=written.person_status)
-        return Answer(result, written)
+        if write_back:
+            written = await self.results.post(result)
+            return Answer(result._replace(person_status=written.person_status), written)
+        if result.person_status is not None:  # the chart shows a status; whose it is, the server's history tells
+            person_status = await self.results.person_status(self.study, result.patient)
+            result = result._replace(person_status=person_status)
+        return Answer(result)
 
     def _screen(self, chart: Chart, as_of: date) -> Result:
         return screen(self.study, chart, (), as_of)

@@ -8,13 +8,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol
 
 from service.eligibility.results import Screening
+from service.eligibility.study import Study
 
 
 class Pulled(NamedTuple):
-    """A patient's records (resource, fullUrl), and the resource types of which some may be missing."""
+    """A patient's records (resource, fullUrl), and what may be missing of them."""
 
     resources: list[tuple[dict[str, Any], str | None]]
-    failed: frozenset[str] = frozenset()
+    failed: frozenset[str] = frozenset()  # resource types of which some may be missing
+    incomplete: bool = False  # anything may be missing
 
 
 class Written(NamedTuple):
@@ -45,8 +47,12 @@ class Records(Protocol):
 
 
 class Results(Protocol):
-    """Where results are posted."""
+    """Where results are posted, and people's own statuses stand."""
 
     async def post(self, screening: Screening) -> Written:
         """Post one result, safe to repeat. Raises ``TryLater`` and ``Never``."""
+        ...
+
+    async def person_status(self, study: Study, patient: str) -> str | None:
+        """Return the status that a person has set on the study's ResearchSubject of ``Patient/id``, if any."""
         ...

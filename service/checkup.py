@@ -1,0 +1,107 @@
+"""``candor check``: definitions, settings and the hospital's server, each with what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from service import app
+from service.config import Settings, load_settings, unknown_names
+from service.errors import CandorError, DefinitionError
+from service.study.checks import check_study
+from service.study.load import study_ids
+
+R4 = "4.0"  # 4.0.1 and its editions; 4.3 is R4B
+WRITTEN = ("ResearchSubject", "GuidanceResponse")
+
+
+class Finding(NamedTuple):
+    """One line: what was looked at, whether it is good, and what to do if not."""
+
+    good: bool
+    what: str
+    remedy: str = ""
+
+
+def check(file: Path | None) -> Iterator[Finding]:
+    """Yield what is good and what is not, in the order in which to repair it."""
+    try:
+        settings = load_settings(file)
+    except CandorError as error:
+        yield Finding(False, str(error), "Correct the setting: README.md, section Settings, has them all.")
+        return
+    yield Finding(True, "Settings are readable.")
+    for name in unknown_names(file):
+        yield Finding(False, f"{name} is no setting of this version.", "Remove it, or correct its spelling.")
+    yield from _definitions(settings)
+    yield from _hospital(settings)
+
+
+def _definitions(settings: Settings) -> Iterator[Finding]:
+    folder = app.mappings(settings)
+    known = study_ids(folder)
+    if not known:
+        yield Finding(
+            False, f"{folder}: there is no study.", "Set CANDOR_MAPPINGS to a folder with studies/ID/study.yaml."
+        )
+    for study in known:
+        try:
+            loaded = app.load(settings, study)
+            problems = check_study(loaded, folder)
+        except DefinitionError as error:
+            yield Finding(False, str(error))
+            continue
+        yield from (Finding(False, str(problem)) for problem in problems)
+        if not problems:
+            rules = loaded.rulebook
+            signed = "signed" if rules.reviewed else "not signed yet (candor review-sheet prints the page to sign)"
+            yield Finding(True, f"{study}: {len(loaded.criteria)} criteria, rules {rules.version}, {signed}.")
+
+
+def _hospital(settings: Settings) -> Iterator[Finding]:
+    if app.write_server(settings) is None:
+        yield Finding(True, "No hospital server is set (CANDOR_FHIR_URL): Bundles and files can be screened.")
+        return
+    reads, writes = app.read_server(settings), app.write_server(settings)
+    for server in dict.fromkeys(filter(None, (reads, writes))):
+        name = "CANDOR_FHIR_URL" if server == reads else "CANDOR_FHIR_WRITE_URL"
+        try:
+            statement = asyncio.run(app.capabilities(server))
+        except CandorError as error:
+            yield Finding(False, f"{name}: {error}", "Check the URL, the token, and that the server is up.")
+            continue
+        yield from _capable(name, statement, writes=server == writes)
+
+
+def _capable(name: str, statement: dict[str, Any], *, writes: bool) -> Iterator[Finding]:
+    version = str(statement.get("fhirVersion"))
+    if statement.get("resourceType") != "CapabilityStatement":
+        yield Finding(False, f"{name}: its metadata is no CapabilityStatement.", "Set the base URL of a FHIR server.")
+        return
+    good = version.startswith(R4)
+    yield Finding(
+        good, f"{name}: FHIR {version}.", "" if good else "An R4 (4.0.1) endpoint is needed; ask for its URL."
+    )
+    if not writes:
+        return
+    allowed = _interactions(statement)
+    for kind in WRITTEN:
+        lacking = {"create", "update"} - allowed.get(kind, set())
+        if lacking:
+            yield Finding(
+                False,
+                f"{name}: {kind} allows no {' and no '.join(sorted(lacking))}.",
+                "Results cannot be posted there.",
+            )
+        else:
+            yield Finding(True, f"{name}: {kind} can be written.")
+
+
+def _interactions(statement: dict[str, Any]) -> dict[str, set[str]]:
+    return {
+        str(resource.get("type")): {str(each.get("code")) for each in resource.get("interaction", [])}
+        for rest in statement.get("rest", [])
+        for resource in rest.get("resource", [])
+    }

@@ -1,0 +1,194 @@
+"""The command line: results go to stdout, everything else to stderr, and the exit code says how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from service import __version__, app, checkup, demo, terminal
+from service.config import Settings, load_settings
+from service.eligibility.results import NotScreened
+from service.errors import CandorError, InputError, TryLater
+from service.population.sources import Source, open_source
+from service.screening.patient import Answer, Result, Screener, reference_of, today
+from service.screening.ports import Pulled
+from service.study.review_sheet import review_sheet
+
+DONE, USAGE, SETTING, IN_PART, LATER = 0, 2, 3, 4, 75
+
+cli = typer.Typer(
+    name="candor",
+    help="Pre-screen charts read over FHIR R4 against the eligibility criteria of a clinical trial.",
+    epilog="Exit codes: 0 done; 2 usage, or SOURCE cannot be read; 3 a setting is missing or wrong; 4 done in part: a "
+    "patient or a line could not be read; 75 the hospital server is down or says later. To begin: candor demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"candor {__version__}")
+        raise typer.Exit
+
+
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="TOML file of settings; the environment wins.")
+]
+Study = Annotated[str | None, typer.Option("--study", metavar="ID", help="The study; default: the first one.")]
+Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")]
+
+
+@cli.callback()
+def common(context: typer.Context, config: Config = None, version: Version = False) -> None:  # noqa: ARG001 - eager
+    """Keep what may stand before every command."""
+    context.obj = config
+
+
+@cli.command()
+def screen(  # noqa: PLR0913, PLR0917 - one parameter an option
+    context: typer.Context,
+    source: Annotated[
+        Path | None,
+        typer.Argument(help="A Bundle, an NDJSON file or a folder of either. Without it: the hospital server."),
+    ] = None,
+    patient: Annotated[str | None, typer.Option(metavar="ID", help="Only this patient: 123 or Patient/123.")] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="The screening date; default: today.")
+    ] = None,
+    study: Study = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON, a line for each patient, instead of a table.")] = False,
+    write_back: Annotated[bool, typer.Option("--write-back", help="Post the result to the hospital server.")] = False,
+    config: Config = None,
+) -> None:
+    """Judge every criterion for the patients of SOURCE, or for one patient of the hospital server."""
+    settings = load_settings(config or context.obj)
+    only = reference_of(patient) if patient is not None else None
+    day = as_of.date() if as_of else today()
+    if source is None and only is None:
+        raise InputError("Name a SOURCE, or with --patient a patient of the hospital server.")
+    if source is not None and write_back:
+        raise InputError("--write-back posts about a patient of the hospital server: leave SOURCE out.")
+    screener = app.screener(settings, study)
+    if source is not None:
+        code = _screen_source(screener, source, only, day, json=json)
+    else:
+        code = _screen_hospital(settings, screener, str(only), day, json=json, write_back=write_back)
+    raise typer.Exit(code)
+
+
+@cli.command()
+def check(context: typer.Context, config: Config = None) -> None:
+    """Check definitions, settings and the connection to the hospital server, each with what to do about it."""
+    out = terminal.console()
+    code = DONE
+    for good, what, remedy in checkup.check(config or context.obj):
+        out.print(terminal.checked(what, remedy, good=good))
+        code = code if good else SETTING
+    raise typer.Exit(code)
+
+
+@cli.command("review-sheet")
+def print_review_sheet(context: typer.Context, study: Study = None, config: Config = None) -> None:
+    """Print the page that a clinician signs: the protocol's words and the rules side by side (Markdown)."""
+    sys.stdout.write(review_sheet(app.load(load_settings(config or context.obj), study)))
+
+
+@cli.command("demo")
+def run_demo(context: typer.Context, config: Config = None) -> None:
+    """Screen a dozen sample charts, without any server; what would be posted is kept in a local folder."""
+    demo.run(load_settings(config or context.obj), terminal.console())
+
+
+@cli.command()
+def serve(context: typer.Context, config: Config = None) -> None:
+    """Run the HTTP service, on CANDOR_HOST and CANDOR_PORT."""
+    app.serve(load_settings(config or context.obj))
+
+
+def _screen_source(screener: Screener, path: Path, only: str | None, day: date, *, json: bool) -> int:
+    source = open_source(path)
+    found = failed = False
+    with _progress(source) as bar:
+        output = _output(json=json)
+        for result in _results(screener, source, only, day):
+            found, failed = True, failed or isinstance(result, NotScreened)
+            output.put(result)
+            bar()
+        if only is not None and not found:
+            failed = True
+            output.put(NotScreened(only, "patient-not-found", "SOURCE holds no such patient."))
+        output.end()
+    for unread in source.problems:
+        place = unread.file if unread.line is None else f"{unread.file}:{unread.line}"
+        terminal.console(stderr=True).print(f"{place}: {unread.detail}", markup=False)
+    return IN_PART if failed or source.problems else DONE
+
+
+def _results(screener: Screener, source: Source, only: str | None, day: date) -> Iterator[Result]:
+    for records in source.patients(only):
+        pulled = Pulled(records.resources, incomplete=records.incomplete)
+        yield screener.screen_records(pulled, records.patient, day)
+
+
+def _screen_hospital(
+    settings: Settings, screener: Screener, patient: str, day: date, *, json: bool, write_back: bool
+) -> int:
+    async def ask() -> Answer:
+        async with app.connected(settings, screener) as ready:
+            return await ready.answer_patient(patient, day, write_back=write_back)
+
+    answer = asyncio.run(ask())
+    output = _output(json=json)
+    output.put(answer.result, answer.written_document)
+    output.end()
+    return IN_PART if isinstance(answer.result, NotScreened) else DONE
+
+
+def _output(*, json: bool) -> terminal.Output:
+    return terminal.JsonLines() if json else terminal.Tables(terminal.console())
+
+
+@contextmanager
+def _progress(source: Source) -> Iterator[Callable[[], None]]:
+    """Show a bar on stderr, where results do not run over the same terminal."""
+    if sys.stdout.isatty() or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    columns = (TextColumn("screening"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=terminal.console(stderr=True), redirect_stdout=False) as progress:
+        task = progress.add_task("screening", total=source.total)
+        yield lambda: progress.update(task, completed=source.done)
+
+
+def main() -> None:
+    """Run the command line; an error that is no bug is one sentence on stderr and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode gets a question mark
+    try:
+        cli()
+    except CandorError as error:
+        sys.stderr.write(f"candor: {error}\n")
+        sys.exit(exit_code(error))
+
+
+def exit_code(error: CandorError) -> int:
+    """Return what tells a script how to go on."""
+    match error:
+        case InputError():
+            return USAGE
+        case TryLater():
+            return LATER
+    return SETTING  # also where the server refuses what the settings let us ask
