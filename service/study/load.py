@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from service.eligibility.notions import Formula, Notion
@@ -18,6 +18,14 @@ from service.study.strict_yaml import Map, read_yaml
 from service.study.tables import load_code_systems, load_units, load_value_sets
 
 _PACKAGE = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What is kept though no notion uses it, with the reason (``mappings/context.yaml``)."""
+
+    value_sets: dict[str, str]
+    quantities: dict[str, str]
 
 
 def default_mappings() -> Path:
@@ -50,7 +58,7 @@ def load_study(mappings: Path, study_id: str | None = None, site: Path | None = 
     criteria = tuple(read_criterion(node, texts) for node in submaps(rules, "criteria"))
     reviews = read_reviews(read_yaml(folder / "reviews.yaml"))
     return Study(
-        record=_record(read_yaml(folder / "study.yaml"), ways.base),
+        record=_record(read_yaml(folder / "study.yaml"), folder.name, ways.base),
         criteria=criteria,
         notions=dict(content.notions),
         formulas=dict(content.formulas),
@@ -83,9 +91,17 @@ def load_connectives(folder: Path) -> frozenset[str]:
     return frozenset(word.casefold() for word in read_field(node, "connectives", tuple[str, ...]))
 
 
-def _record(node: Map, base: str) -> StudyRecord:
+def load_context(mappings: Path) -> Context:
+    """What is kept though no notion uses it. Raises ``DefinitionError``."""
+    return read_shape(Context, read_yaml(mappings / "context.yaml"))
+
+
+def _record(node: Map, folder: str, base: str) -> StudyRecord:
     refuse_unknown(node, "record", "connectives")
-    record = read_shape(StudyRecord, submap(node, "record"))
+    written = submap(node, "record")
+    record = read_shape(StudyRecord, written)
+    if record.id != folder:
+        raise written.error(f"the id {record.id} is not the folder's name {folder}.", "Give both one name.", "id")
     identifiers = {system.replace("{base}", base): value for system, value in record.identifiers.items()}
     return replace(record, identifiers=identifiers)
 
