@@ -178,11 +178,13 @@ class Studies(Model):
 
 
 class StudyRule(Model):
-    """One rule: a combination holds others, a leaf its notion, thresholds and windows."""
+    """One rule: a combination holds others, a leaf says in words and in parameters what it asks."""
 
     op: str
     id: str | None
     quote: str | None = Field(description="The protocol's words that it implements.")
+    words: str | None
+    when_missing: str | None = Field(description="What happens when the chart does not tell.")
     parameters: dict[str, Any]
     children: list[StudyRule]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from http import HTTPStatus
@@ -16,8 +17,10 @@ from service.api.service import TheService
 from service.eligibility.codes import Role
 from service.eligibility.moment import Span
 from service.eligibility.notions import Notion
-from service.eligibility.rules import AllOf, AnyOf, Not, Rule
+from service.eligibility.rules import LeafRule, Rule, Same
 from service.eligibility.study import Study
+from service.study.plain_english import missing_in_words, rule_in_words
+from service.study.references import children
 
 router = APIRouter(prefix="/api/v1/studies", tags=["studies"])
 
@@ -82,7 +85,7 @@ def _detail(study: Study) -> dict[str, Any]:
                 "title": criterion.title["en"],
                 "quote": criterion.text,
                 "must_pass": criterion.must_pass,
-                "rule": _rule(criterion.rule),
+                "rule": _rule(criterion.rule, study.notions),
             }
             for criterion in study.criteria
         ],
@@ -90,20 +93,16 @@ def _detail(study: Study) -> dict[str, Any]:
     }
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
-    match rule:
-        case AllOf(children=children) | AnyOf(children=children):
-            parts: tuple[Rule, ...] = children
-        case Not(child=child):
-            parts = (child,)
-        case _:
-            parts = ()
+def _rule(rule: Rule, notions: Mapping[str, Notion]) -> dict[str, Any]:
+    leaf = isinstance(rule, LeafRule | Same)
     return {
         "op": rule.op,
         "id": rule.id,
         "quote": rule.quote,
+        "words": rule_in_words(rule, notions) if leaf else None,
+        "when_missing": missing_in_words(rule, notions) if leaf else None,
         "parameters": {name: value for name, value in _plain(rule).items() if name not in COMMON},
-        "children": [_rule(part) for part in parts],
+        "children": [_rule(child, notions) for child in children(rule)],
     }
 
 
