@@ -1,0 +1,343 @@
+"""Writing back, decided on a shelf of files: whose status it is, what is unchanged, who was first."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stamina
+
+from service.eligibility.results import Status
+from service.errors import TryLater
+from service.hospital.local import LocalShelf
+from service.hospital.ports import Kept
+from service.hospital.refusals import Refused
+from service.hospital.results import person_status, write_back
+from service.screening.ports import Written
+from tests.screenings import NOW, screening, study
+
+pytestmark = pytest.mark.anyio
+
+PATIENT = "Patient/ho-001"
+UNCHANGED = Written(done=False, why="unchanged")
+LATER = NOW + timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Any:
+    """Repeat without pauses."""
+    with stamina.set_testing(True, attempts=6, cap=True):
+        yield
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> LocalShelf:
+    """Give an empty shelf whose clock stands a little after the writes."""
+    return LocalShelf(tmp_path, lambda: NOW)
+
+
+async def everything(shelf: LocalShelf) -> dict[str, list[dict[str, Any]]]:
+    """Return all that stands on the shelf, by type."""
+    kinds = ("ResearchStudy", "Device", "ResearchSubject", "GuidanceResponse", "Provenance")
+    return {kind: await shelf.find(kind, []) for kind in kinds}
+
+
+async def put(shelf: LocalShelf, resource: dict[str, Any]) -> None:
+    """Write one resource as somebody else does, without asking for its version."""
+    request = (
+        {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"}
+        if "id" in resource
+        else {"method": "POST", "url": resource["resourceType"]}
+    )
+    await shelf.commit({"entry": [{"resource": resource, "request": request}]})
+
+
+async def subject(shelf: LocalShelf) -> dict[str, Any]:
+    """Return the one ResearchSubject."""
+    [one] = await shelf.find("ResearchSubject", [])
+    return one
+
+
+async def set_status(shelf: LocalShelf, status: str) -> None:
+    """Set the subject's status, as a person does."""
+    await put(shelf, await subject(shelf) | {"status": status})
+
+
+async def parameters(shelf: LocalShelf) -> dict[str, Any]:
+    """Return the simple parameters of the one GuidanceResponse."""
+    [guidance] = await shelf.find("GuidanceResponse", [])
+    found = guidance["contained"][0]["parameter"]
+    return {item["name"]: value for item in found for name, value in item.items() if name.startswith("value")}
+
+
+async def test_the_first_write_makes_everything(shelf: LocalShelf) -> None:
+    """A patient of whom nothing is known gets a study, a device, a subject, a result and a Provenance."""
+    written = await write_back(shelf, screening(), now=NOW)
+
+    kept = await everything(shelf)
+    assert {kind: len(found) for kind, found in kept.items()} == dict.fromkeys(kept, 1)
+    assert set(written.resources) == {f"{kind}/{found[0]['id']}" for kind, found in kept.items()}
+    assert written.document["done"] is True
+    assert kept["ResearchSubject"][0]["study"]["reference"] == f"ResearchStudy/{kept['ResearchStudy'][0]['id']}"
+
+
+async def test_the_same_result_again_is_no_write(shelf: LocalShelf) -> None:
+    """An unchanged result makes no new version of anything, on another day and under a renamed version of the rules."""
+    await write_back(shelf, screening(), now=NOW)
+    before = await everything(shelf)
+
+    again = await write_back(shelf, screening(as_of=LATER.date()), now=LATER)
+
+    assert again == UNCHANGED
+    assert await everything(shelf) == before
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"source": "Observation/ho-001-mrss/_history/2"},
+        {"rules": "sha256:cd34"},
+        {"status": Status.INELIGIBLE},
+    ],
+    ids=["another version of a record", "other rules", "another status"],
+)
+async def test_a_change_is_written(shelf: LocalShelf, changed: dict[str, Any]) -> None:
+    """Other evidence, other rules or another status are a change: same subject, same result, one more Provenance."""
+    await write_back(shelf, screening(), now=NOW)
+
+    written = await write_back(shelf, screening(**changed), now=LATER)
+
+    kept = await everything(shelf)
+    assert written.done
+    assert [len(kept[kind]) for kind in ("ResearchSubject", "GuidanceResponse", "Provenance")] == [1, 1, 2]
+    assert kept["GuidanceResponse"][0]["meta"]["versionId"] == "2"
+    assert kept["ResearchSubject"][0]["status"] == changed.get("status", Status.POTENTIAL_CANDIDATE)
+
+
+async def test_a_persons_status_stays(shelf: LocalShelf) -> None:
+    """A status that differs from the one we wrote is a person's: kept, reported, and our view is told beside it."""
+    await write_back(shelf, screening(), now=NOW)
+    await set_status(shelf, "screening")
+
+    unchanged = await write_back(shelf, screening(), now=LATER)
+    changed = await write_back(shelf, screening(Status.INELIGIBLE), now=LATER)
+
+    assert unchanged == UNCHANGED._replace(person_status="screening")
+    assert (changed.done, changed.person_status) == (True, "screening")
+    assert not any(reference.startswith("ResearchSubject/") for reference in changed.resources)
+    assert (await subject(shelf))["status"] == "screening"
+    assert (await parameters(shelf))["status"] == "ineligible"
+
+
+async def test_a_person_who_says_what_we_said_later_stays_a_person(shelf: LocalShelf) -> None:
+    """A status set by a person stays theirs when our own view comes to agree with it, and when it moves on again."""
+    await write_back(shelf, screening(), now=NOW)
+    await set_status(shelf, "ineligible")
+    await write_back(shelf, screening(Status.INELIGIBLE), now=LATER)
+
+    written = await write_back(shelf, screening(Status.CANDIDATE), now=LATER + timedelta(1))
+
+    assert written.person_status == "ineligible"
+    assert (await subject(shelf))["status"] == "ineligible"
+
+
+async def test_a_subject_that_we_never_wrote_is_a_persons(shelf: LocalShelf) -> None:
+    """A subject made by others for this study, before our first result, gets no second one and keeps its status."""
+    named = {"identifier": {"system": "https://clinicaltrials.gov", "value": "NCT06722105"}}
+    theirs = {"resourceType": "ResearchSubject", "status": "potential-candidate", "individual": {"reference": PATIENT}}
+    await put(shelf, theirs | {"study": named})
+
+    written = await write_back(shelf, screening(Status.CANDIDATE), now=NOW)
+
+    assert written.person_status == "potential-candidate"
+    assert (await subject(shelf))["status"] == "potential-candidate"
+
+
+async def test_a_subject_of_another_study_is_not_ours_to_see(shelf: LocalShelf) -> None:
+    """Taking part in another study neither counts as this study's subject nor is touched."""
+    other = {"resourceType": "ResearchSubject", "id": "other", "status": "on-study", "individual": {"reference": PATIENT}}
+    await put(shelf, other | {"study": {"reference": "ResearchStudy/other"}})
+
+    await write_back(shelf, screening(), now=NOW)
+
+    statuses = {item["id"]: item["status"] for item in await shelf.find("ResearchSubject", [])}
+    assert statuses == {"other": "on-study", "NCT06722105.ho-001": "potential-candidate"}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "who", "persons"),
+    [
+        ("2026-11-23T02:00:00+00:00", {"display": "Dr A"}, True),
+        ("2026-11-22T02:00:00+00:00", {"display": "Dr A"}, False),
+        ("sometime", {"display": "Dr A"}, True),
+        ("2026-11-23T02:00:00+00:00", {"identifier": {"system": "https://trial-screening.example/fhir/device"}}, False),
+    ],
+    ids=["newer", "older", "undated", "our own of another version"],
+)
+async def test_a_newer_provenance_of_somebody_else_makes_it_theirs(
+    tmp_path: Path, recorded: str, who: dict[str, Any], *, persons: bool
+) -> None:
+    """The very status that we wrote is a person's once anyone else says, after us, that they set it."""
+    days = [NOW]
+    shelf = LocalShelf(tmp_path, lambda: days[0])
+    await write_back(shelf, screening(), now=NOW)
+    target = [{"reference": f"ResearchSubject/{(await subject(shelf))['id']}"}]
+    provenance = {"resourceType": "Provenance", "target": target, "recorded": recorded, "agent": [{"who": who}]}
+    days[0] = NOW - timedelta(days=1)  # the server took it before our write; its author's clock decides
+    await put(shelf, provenance)
+
+    expected = "potential-candidate" if persons else None
+
+    assert await person_status(shelf, study(), PATIENT) == expected
+
+
+class Versions:
+    """Remembers versions, as the store does."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.known: set[str] = set()
+
+    async def ours(self, version: str) -> bool:
+        """Whether it was written by us."""
+        return version in self.known
+
+    async def wrote(self, version: str) -> None:
+        """Remember one."""
+        self.known.add(version)
+
+
+async def test_a_version_in_our_store_is_ours(shelf: LocalShelf) -> None:
+    """With the store that holds the version we wrote, the status is ours even when our result is gone."""
+    versions = Versions()
+    await write_back(shelf, screening(), now=NOW, versions=versions)
+    [guidance] = await shelf.find("GuidanceResponse", [])
+    await put(shelf, guidance | {"contained": []})
+
+    written = await write_back(shelf, screening(Status.CANDIDATE), now=LATER, versions=versions)
+
+    assert versions.known == {f"ResearchSubject/NCT06722105.ho-001/_history/{version}" for version in (1, 2)}
+    assert written.person_status is None
+    assert (await subject(shelf))["status"] == "candidate"
+
+
+async def test_a_version_that_is_not_in_our_store_may_still_be_ours(shelf: LocalShelf) -> None:
+    """A store that was lost changes nothing: our result on the server says that we wrote the status."""
+    await write_back(shelf, screening(), now=NOW, versions=Versions())
+
+    written = await write_back(shelf, screening(Status.CANDIDATE), now=LATER, versions=Versions())
+
+    assert written.person_status is None
+    assert (await subject(shelf))["status"] == "candidate"
+
+
+async def test_nothing_is_written_without_the_disease(shelf: LocalShelf) -> None:
+    """Nothing at all is written about a patient without the disease on record who has no subject of this study."""
+    written = await write_back(shelf, screening(Status.INELIGIBLE, without_disease=True), now=NOW)
+
+    assert written.document == {"done": False, "why": "no-disease-on-record"}
+    assert not any((await everything(shelf)).values())
+
+
+async def test_a_subject_on_record_is_kept_up_without_the_disease(shelf: LocalShelf) -> None:
+    """A patient who was written about before is written about when the disease is no longer on record."""
+    await write_back(shelf, screening(), now=NOW)
+
+    written = await write_back(shelf, screening(Status.INELIGIBLE, without_disease=True), now=LATER)
+
+    assert written.done
+    assert (await subject(shelf))["status"] == "ineligible"
+
+
+class Racing(LocalShelf):
+    """A shelf on which somebody else is first, ``times`` times."""
+
+    def __init__(self, folder: Path, times: int, status: str | None = None) -> None:
+        """``status`` is what the other one sets; without it they write our very first transaction."""
+        super().__init__(folder, lambda: NOW)
+        self.times, self.status = times, status
+
+    async def commit(self, transaction: dict[str, Any]) -> list[Kept]:
+        """Let the other one write, then try."""
+        if self.times > 0:
+            self.times -= 1
+            if self.status is None:
+                await LocalShelf.commit(self, transaction)
+            else:
+                other = await subject(self) | {"status": self.status}
+                request = {"method": "PUT", "url": f"ResearchSubject/{other['id']}"}
+                await LocalShelf.commit(self, {"entry": [{"resource": other, "request": request}]})
+        return await super().commit(transaction)
+
+
+async def test_a_person_who_writes_between_our_read_and_our_write_wins(tmp_path: Path) -> None:
+    """A status set after we read and before we write stays: the write is refused, read again and decided anew."""
+    shelf = Racing(tmp_path, 0, "on-study")
+    await write_back(shelf, screening(), now=NOW)
+    shelf.times = 1
+
+    written = await write_back(shelf, screening(Status.CANDIDATE), now=LATER)
+
+    assert written.person_status == "on-study"
+    assert (await subject(shelf))["status"] == "on-study"
+
+
+async def test_another_writer_with_the_same_result_doubles_nothing(tmp_path: Path) -> None:
+    """When the same first write was just made by somebody else, there is one subject and one result all the same."""
+    shelf = Racing(tmp_path, 1)
+
+    written = await write_back(shelf, screening(), now=NOW)
+
+    kept = await everything(shelf)
+    assert written == UNCHANGED
+    assert (len(kept["ResearchSubject"]), len(kept["GuidanceResponse"])) == (1, 1)
+
+
+async def test_always_second_is_tried_later(tmp_path: Path) -> None:
+    """When other writers are first every time, the write is given up for now, with nothing half-written."""
+    shelf = Racing(tmp_path, 0, "on-study")
+    await write_back(shelf, screening(), now=NOW)
+    versions = Versions()
+    versions.known = {f"ResearchSubject/NCT06722105.ho-001/_history/{number}" for number in range(1, 99)}
+    shelf.times = 99
+
+    with pytest.raises(TryLater, match="Other writers"):
+        await write_back(shelf, screening(Status.CANDIDATE), now=LATER, versions=versions)
+
+    assert (await parameters(shelf))["status"] == "potential-candidate"
+
+
+class Strict(LocalShelf):
+    """A shelf that refuses references to what it does not hold, as HAPI does."""
+
+    async def commit(self, transaction: dict[str, Any]) -> list[Kept]:
+        """Refuse a Provenance that refers to a record."""
+        if '"reference": "Observation/' in repr(transaction).replace("'", '"'):
+            raise Refused("no such resource.", 400)
+        return await super().commit(transaction)
+
+
+async def test_records_that_the_server_does_not_hold_are_told_as_text(tmp_path: Path) -> None:
+    """Where the server refuses references to records that it does not hold, the evidence goes as text."""
+    shelf = Strict(tmp_path, lambda: NOW)
+
+    written = await write_back(shelf, screening(), now=NOW)
+
+    [provenance] = await shelf.find("Provenance", [])
+    assert written.done
+    assert provenance["entity"][0]["what"] == {"display": "Observation/ho-001-mrss/_history/1"}
+
+
+class Elsewhere(LocalShelf):
+    """A shelf of a server that does not hold the patient."""
+
+    async def holds(self, reference: str) -> bool:
+        """Hold nobody."""
+        return False
+
+
+async def test_a_patient_unknown_to_the_server_is_not_written_about(tmp_path: Path) -> None:
+    """On a server that does not hold the patient nothing is written, and the answer says so."""
+    written = await write_back(Elsewhere(tmp_path), screening(), now=datetime(2026, 11, 23, tzinfo=UTC))
+
+    assert written.document == {"done": False, "why": "patient-not-on-write-server"}
