@@ -45,7 +45,7 @@ def create_api(opened: Callable[[], AbstractAsyncContextManager[Service]]) -> Fa
     )
     problems.install(app)
     for room in (screenings, studies, operations):
-        app.include_router(room.router)
+        app.include_router(room.router, responses=problems.ANY_OTHER)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
 

@@ -140,5 +140,8 @@ def install(app: FastAPI) -> None:
 
 def described(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Return what OpenAPI says of these errors."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {int(status): {"description": MEANING[status], "content": content} for status in statuses}
+    return {int(status): {"description": MEANING[status], "content": _CONTENT} for status in statuses}
+
+
+_CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+ANY_OTHER: dict[int | str, dict[str, Any]] = {"default": {"description": "Any other error.", "content": _CONTENT}}

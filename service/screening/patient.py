@@ -16,7 +16,7 @@ from service.eligibility.results import NotScreened, Screening
 from service.eligibility.screen import screen
 from service.eligibility.study import Study
 from service.errors import InputError
-from service.fhir.read import Reader, patients_of
+from service.fhir.read import Reader
 from service.screening.document import Document
 from service.screening.ports import Pulled, Records, Results, Written
 
@@ -49,15 +49,18 @@ class Screener:
     worker: Executor | None = None  # judges off the event loop; ``None``: the loop's own threads
 
     def screen_records(self, pulled: Pulled, patient: str, as_of: date) -> Result:
-        """Screen the records of one patient."""
-        chart = self.reader.read(pulled.resources, patient)
+        """Screen the records of one patient; where the Patient itself cannot be read, the result says so."""
+        try:
+            chart = self.reader.read(pulled.resources, patient)
+        except InputError as error:
+            return NotScreened(patient, error.code, str(error))
         chart.incomplete_types |= pulled.failed
         chart.incomplete |= pulled.incomplete
         return self._screen(chart, as_of)
 
     def screen_bundle(self, bundle: Resource, as_of: date) -> Result:
-        """Screen a Bundle about one patient. Raises ``InputError`` for no or several patients."""
-        return self._screen(self.reader.read_bundle(bundle, only_patient(bundle)), as_of)
+        """Screen a Bundle about one patient. Raises ``InputError``."""
+        return self._screen(self.reader.read_bundle(bundle), as_of)
 
     async def answer_bundle(self, bundle: Resource, as_of: date, *, write_back: bool) -> Answer:
         """Screen a Bundle off the event loop, and post the result if asked."""
@@ -94,16 +97,6 @@ class Screener:
 
     def _screen(self, chart: Chart, as_of: date) -> Result:
         return screen(self.study, chart, (), as_of)
-
-
-def only_patient(bundle: Resource) -> str:
-    """Return the reference of the Bundle's one patient. Raises ``InputError`` for none or several."""
-    patients = patients_of(bundle)
-    if not patients:
-        raise InputError("The Bundle holds no Patient resource.", "no-patient")
-    if len(patients) > 1:
-        raise InputError("The Bundle holds several Patient resources: send one Bundle a patient.", "several-patients")
-    return patients[0]
 
 
 def reference_of(patient: str) -> str:
