@@ -1,0 +1,177 @@
+"""Observation -> readings: one for the Observation itself and one for each component with a code of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from service.eligibility.chart import Entry, Reading, Standing
+from service.eligibility.codes import Role
+from service.eligibility.moment import When
+from service.fhir.codings import EXAMINATIONS, Meanings, meanings
+from service.fhir.copies import Copy
+from service.fhir.dates import read_effective
+from service.fhir.facts import Facts, Record, doubtful
+from service.fhir.references import reference_in
+from service.fhir.statuses import is_void, standing_of
+from service.fhir.values import Value, findings_in, read_absence, read_flags, read_limits, read_value
+from service.fhir.versions import other_version
+
+# What Observation.method may name, and the tag that a result by it carries.
+_METHODS = {"echo_procedure": "echo", "rhc_procedure": "catheter"}
+_OTHER_METHOD = "other-method"
+
+
+class _Shared(NamedTuple):
+    """What an Observation says for all its components."""
+
+    record: Record
+    standing: Standing
+    when: When | None
+    tags: frozenset[str]
+    unusable: bool
+    unreadable: bool
+
+
+class _Part(NamedTuple):
+    """The Observation itself, or one component, that a value set knows."""
+
+    path: str
+    holder: dict[str, Any]
+    found: Meanings
+
+
+def read_observation(copy: Copy, facts: Facts) -> None:
+    """Read what an Observation says about the notions of the value sets; most say nothing."""
+    resource = copy.resource
+    found = meanings(resource.get("code"), facts.lookup)
+    if found == () and "component" not in resource and not isinstance(resource.get("interpretation"), dict):
+        return
+    record = Record(*copy, facts)
+    foreign = other_version(resource)
+    if foreign:
+        record.refuse(foreign)
+    parts = list(_known_parts(record, found))
+    if not parts:
+        return
+    when = read_effective(record)
+    for part in parts:
+        facts.identify(record, part.found, when)
+    if is_void(resource):
+        return
+    shared = _Shared(
+        record=record,
+        standing=standing_of(resource),
+        when=when,
+        tags=_method_tags(record),
+        unusable=record.modified() or _about_something_else(resource),
+        unreadable=foreign is not None,
+    )
+    for part in parts:
+        _add_part(part, shared)
+
+
+def _known_parts(record: Record, found: Meanings | None) -> Iterator[_Part]:
+    """The Observation, unless it only holds others together, and its components."""
+    resource = record.resource
+    components = resource.get("component", ())
+    if found is None:
+        record.refuse("code is not a readable CodeableConcept")
+    elif found and (not (components or resource.get("hasMember")) or _has_value(resource)):
+        yield _Part("", resource, found)
+    if not isinstance(components, list | tuple):
+        record.refuse("component is not a list")
+        return
+    for component in components:
+        known = meanings(component.get("code"), record.facts.lookup) if isinstance(component, dict) else None
+        if known is None:
+            record.refuse("component.code is not a readable CodeableConcept")
+        elif known:
+            yield _Part("component.", component, known)
+
+
+def _has_value(holder: dict[str, Any]) -> bool:
+    return any(element.startswith("value") for element in holder)
+
+
+def _add_part(part: _Part, shared: _Shared) -> None:
+    path, holder, found = part
+    record = shared.record
+    value = read_value(holder, record, path)
+    flags = read_flags(holder, record)
+    absent = read_absence(holder)
+    # What is broken may be the very thing that mattered, whatever else can be read beside it.
+    unusable = shared.unusable or shared.unreadable or value.broken or absent is not None
+    unusable = unusable or bool(path and holder.get("modifierExtension"))
+    reading = Reading(
+        concept="",
+        role=Role.HINT,
+        tags=shared.tags,
+        source=record.source,
+        standing=shared.standing,
+        when=shared.when,
+        quantity=value.quantity,
+        flags=flags,
+        limits=read_limits(holder, record, path),
+        date=value.date,
+        absent=absent,
+        text=value.text,
+        unreadable=value.broken or shared.unreadable,
+        contested=record.contested,
+    )
+    says_something = value.quantity is not None or value.date is not None or _is_spoken(flags)
+    for concept, role, tags, _ in found:
+        answer = value.answer(concept)
+        record.facts.add_reading(
+            reading._replace(
+                concept=concept,
+                role=role,
+                tags=tags | shared.tags,
+                answer=answer,
+                unusable=unusable or not (says_something or answer is not None),
+            )
+        )
+    if value.coded and not unusable:
+        _add_findings(found, value, reading, record)
+
+
+def _is_spoken(flags: frozenset[str]) -> bool:
+    return any(flag.endswith(("positive", "negative")) for flag in flags)
+
+
+def _add_findings(found: Meanings, value: Value, reading: Reading, record: Record) -> None:
+    """A coded value may itself be a finding: a diagnosis on an image, a method that answers a question.
+
+    The coded result of a test is an answer and nothing else: a reactive screening is no diagnosis.
+    """
+    if any(meaning.role is Role.HINT or meaning.concept in EXAMINATIONS for meaning in found):
+        template = Entry(
+            concept="",
+            role=Role.HINT,
+            tags=frozenset(),
+            source=record.source,
+            kind=record.kind,
+            certainty=doubtful(reading.standing is not Standing.PENDING),
+            onset=reading.when,
+            text=value.text,
+            contested=record.contested,
+        )
+        record.facts.add_entries(record, findings_in(value.coded), template)
+
+
+def _method_tags(record: Record) -> frozenset[str]:
+    """How the result was obtained, where the record says so; a method that is not known is another one."""
+    method = record.resource.get("method")
+    if not method:
+        return frozenset()
+    known = {_METHODS.get(meaning.concept) for meaning in meanings(method, record.facts.lookup) or ()}
+    return frozenset(tag for tag in known if tag) or frozenset({_OTHER_METHOD})
+
+
+def _about_something_else(resource: dict[str, Any]) -> bool:
+    """Whether ``focus`` names somebody or something other than the subject: a fetus, a donor, an implant."""
+    focus = resource.get("focus")
+    if not isinstance(focus, list) or not focus:
+        return False
+    subject = reference_in(resource.get("subject"))
+    return any(reference_in(each) != subject for each in focus)

@@ -1,0 +1,140 @@
+"""``Observation.value[x]`` and what stands beside it: interpretation, reference ranges, the reason of absence."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from service.eligibility.chart import Limits, Quantity
+from service.eligibility.codes import Role
+from service.eligibility.moment import When, read_when
+from service.fhir.codings import Meanings, codes, codings_of, meanings, said, words
+from service.fhir.facts import Record
+from service.fhir.numbers import as_received, read_number, read_quantity
+
+_ANSWERS, _INTERPRETATIONS, _SEROLOGY = "answers", "interpretations", "serology"
+_SPOKEN = {Role.MATCH: "positive", Role.NEGATIVE: "negative"}
+
+
+class Value(NamedTuple):
+    """A value as far as it could be read."""
+
+    given: bool = False  # some value[x] is there
+    quantity: Quantity | None = None
+    boolean: bool | None = None
+    coded: Meanings = ()
+    date: When | None = None
+    text: str = ""
+    broken: bool = False  # what is there is not what FHIR says
+
+    def answer(self, concept: str) -> bool | None:
+        """Yes or no: a boolean, a general answer code, or a code of the concept itself."""
+        if self.boolean is not None:
+            return self.boolean
+        for of in (_ANSWERS, concept):
+            roles = {meaning.role for meaning in self.coded if meaning.concept == of}
+            if roles & _SPOKEN.keys():
+                return None if roles >= _SPOKEN.keys() else Role.MATCH in roles
+        return None
+
+
+def read_value(holder: dict[str, Any], record: Record, path: str = "") -> Value:
+    """Read the value of an Observation or of one component (``path``); a number and a text may stand together."""
+    value = Value()
+    for element, content in holder.items():
+        if element.startswith("value") and content is not None:
+            value = _joined(value, _read(element, content, record, path + element))
+    return value
+
+
+def _joined(one: Value, other: Value) -> Value:
+    return Value(
+        given=True,
+        quantity=one.quantity or other.quantity,
+        boolean=one.boolean if one.boolean is not None else other.boolean,
+        coded=one.coded + other.coded,
+        date=one.date or other.date,
+        text=", ".join(text for text in (one.text, other.text) if text),
+        broken=one.broken or other.broken,
+    )
+
+
+def _read(element: str, content: Any, record: Record, path: str) -> Value:
+    match element:
+        case "valueQuantity":
+            quantity = read_quantity(content, record, path)
+            broken = quantity is None and not (isinstance(content, dict) and content.get("value") is None)
+            return Value(quantity=quantity, text=as_received(content), broken=broken)
+        case "valueInteger" | "valueDecimal":
+            number = read_number(content, record, path)
+            return Value(
+                quantity=None if number is None else Quantity(number), text=str(content), broken=number is None
+            )
+        case "valueBoolean" if isinstance(content, bool):
+            return Value(boolean=content, text=str(content).lower())
+        case "valueCodeableConcept":
+            found = meanings(content, record.facts.lookup)
+            if found is not None:
+                return Value(coded=found, text=words(content))
+        case "valueDateTime":
+            when = read_when(content)
+            if when is not None:
+                return Value(date=when, text=when.text)
+        case "valueString" if isinstance(content, str):
+            return Value(text=content)
+        case "valueRange" | "valueRatio" | "valuePeriod" | "valueSampledData" | "valueTime":
+            return Value(text=_parts(content))
+    record.warn(f"{path} is not what FHIR R4 has there")
+    return Value(broken=True)
+
+
+def _parts(content: Any) -> str:
+    """A range, ratio or period for people: ``2 /[HPF] - 5``."""
+    if not isinstance(content, dict):
+        return str(content) if isinstance(content, str) else ""
+    ends = (content.get(key) for key in ("low", "high", "numerator", "denominator", "start", "end"))
+    return " - ".join(text for end in ends if (text := end if isinstance(end, str) else as_received(end)))
+
+
+def findings_in(coded: Meanings) -> Meanings:
+    """What of a coded value is more than a yes or no."""
+    return tuple(meaning for meaning in coded if meaning.concept not in (_ANSWERS, _INTERPRETATIONS))
+
+
+def read_flags(holder: dict[str, Any], record: Record) -> frozenset[str]:
+    """Interpretation codes as received, and ``positive`` / ``negative`` where they say so.
+
+    High and normal say so of antibodies and hCG only: ``serology-positive``, ``serology-negative``.
+    """
+    flags: set[str] = set()
+    written = holder.get("interpretation")
+    for interpretation in written if isinstance(written, list) else ():
+        flags.update(code.upper() for code in codes(interpretation))
+        for meaning in meanings(interpretation, record.facts.lookup) or ():
+            spoken = _SPOKEN.get(meaning.role)
+            if meaning.concept == _INTERPRETATIONS and spoken:
+                flags.add(f"{_SEROLOGY}-{spoken}" if _SEROLOGY in meaning.tags else spoken)
+    return frozenset(flags)
+
+
+def read_limits(holder: dict[str, Any], record: Record, path: str = "") -> tuple[Limits, ...]:
+    """The reference ranges; one without a type is that of the healthy, as one of type ``normal`` is."""
+    written = holder.get("referenceRange")
+    limits = []
+    for each in written if isinstance(written, list) else ():
+        if isinstance(each, dict) and not each.get("modifierExtension"):
+            low, high = (
+                read_quantity(each[end], record, f"{path}referenceRange.{end}") if each.get(end) is not None else None
+                for end in ("low", "high")
+            )
+            if low or high:
+                limits.append(Limits(low, high, not each.get("type") or "normal" in codes(each["type"])))
+    return tuple(limits)
+
+
+def read_absence(holder: dict[str, Any]) -> str | None:
+    """Why there is no value, as a code; a reason in words is as good as ``unknown``."""
+    reason = holder.get("dataAbsentReason")
+    if not reason:
+        return None
+    given = (code for coding in codings_of(reason) if said(code := coding.get("code")))
+    return next(given, "unknown")
