@@ -1,0 +1,112 @@
+"""Files and their lines as exports write them: blank lines, byte order marks, CRLF, gzip; no FHIR yet."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+LONGEST = 64 * 1024 * 1024  # bytes a line; longer ones are refused, so that no file can fill the memory
+READ_ERRORS = (OSError, EOFError, zlib.error)  # unreadable, or a damaged or truncated archive
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_TICK = 256  # lines between two reports of progress
+
+
+class Line(NamedTuple):
+    """One line that is not blank; ``data`` is None when it is too long to be read."""
+
+    number: int
+    offset: int  # where it begins in the unpacked file
+    data: bytes | None
+
+
+def kind_of(path: Path) -> str | None:
+    """``json``, ``ndjson`` or, for a file that is neither by its name, None."""
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith((".ndjson", ".jsonl")):
+        return "ndjson"
+    return "json" if name.endswith(".json") else None
+
+
+def is_packed(path: Path) -> bool:
+    """Whether the file is compressed with gzip."""
+    return path.suffix.lower() == ".gz"
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Open for reading: the content, unpacked, and the file itself, whose position tells the progress."""
+    with path.open("rb") as raw:
+        if is_packed(path):
+            with gzip.GzipFile(fileobj=raw) as unpacked:
+                yield cast("BinaryIO", unpacked), raw
+        else:
+            yield raw, raw
+
+
+def read_lines(path: Path, progress: Callable[[int], None]) -> Iterator[Line]:
+    """Yield the lines of a file; ``progress`` is told how many bytes of the file were read since it was last told.
+
+    Raises one of ``READ_ERRORS`` where the file breaks off.
+    """
+    told = offset = number = 0
+    with open_file(path) as (content, raw):
+        while data := content.readline(LONGEST):
+            number += 1
+            start, offset = offset, offset + len(data)
+            if len(data) == LONGEST and not data.endswith(b"\n"):
+                offset += _skip_line(content)
+                yield Line(number, start, None)
+            elif text := _clean(data, start):
+                yield Line(number, start, text)
+            if number % _TICK == 0:
+                position = raw.tell()
+                progress(position - told)
+                told = position
+        progress(raw.tell() - told)
+
+
+def read_line_at(path: Path, offset: int) -> bytes:
+    """Return the line that begins there; the file must not be packed."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        return _clean(file.readline(LONGEST), offset)
+
+
+def read_document(path: Path) -> bytes:
+    """Return a whole file, unpacked."""
+    with open_file(path) as (content, _):
+        return _clean(content.read(), 0)
+
+
+def line_number(path: Path, offset: int) -> int:
+    """Return the number of the line that begins there in the unpacked content."""
+    return next(line.number for line in read_lines(path, lambda _: None) if line.offset == offset)
+
+
+def unpack(path: Path, folder: Path) -> Path:
+    """Write the unpacked content into a folder, as far as it can be read, and return the new file."""
+    target = folder / f"{len(list(folder.iterdir()))}-{path.stem}"
+    with open_file(path) as (content, _), target.open("wb") as plain:
+        try:
+            shutil.copyfileobj(content, plain)
+        except READ_ERRORS:
+            return target  # what could be read counts; that it broke off was reported when the lines were read
+    return target
+
+
+def _clean(data: bytes, offset: int) -> bytes:
+    return (data.removeprefix(_BYTE_ORDER_MARK) if offset == 0 else data).strip()
+
+
+def _skip_line(content: BinaryIO) -> int:
+    skipped = 0
+    while data := content.readline(LONGEST):
+        skipped += len(data)
+        if data.endswith(b"\n"):
+            break
+    return skipped

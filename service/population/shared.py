@@ -1,0 +1,84 @@
+"""Records that are nobody's but are needed to read somebody's: studies, medications, and outcomes of an export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from service.fhir.decode import decode
+from service.fhir.references import Located, local_name, reference_in, relative
+from service.population.bundles import Piece
+
+MOST_BYTES = 32 * 1024 * 1024  # of shared records kept; an export has few, whatever the number of its patients
+MOST_OUTCOMES = 100  # different ones kept
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_SHARED = frozenset({"Medication", "ResearchStudy"})
+_REFERRING = frozenset({  # the records whose study or medication a screening follows
+    "Consent", "Medication", "MedicationAdministration", "MedicationRequest", "MedicationStatement", "ResearchSubject",
+})  # fmt: skip
+
+
+class Shared:
+    """Keeps them as JSON, within a bound; what goes beyond makes the charts that refer to it incomplete."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, bytes] = {}
+        self._outcomes: dict[bytes, dict[str, Any]] = {}
+        self._bytes = 0
+        self._dropped = False
+        self.outcomes_dropped = False
+
+    def keep(self, piece: Piece) -> None:
+        """Keep a record that is nobody's if any chart can need it."""
+        if piece.kind not in _SHARED and piece.kind != "OperationOutcome":
+            return
+        resource, full_url = piece.records()[0]
+        if piece.kind == "OperationOutcome":
+            self._keep_outcome(resource)
+        elif name := local_name(resource, full_url):
+            self._keep_record(name, _ENCODER.encode(resource))
+
+    def given_to(self, resources: Iterable[Located]) -> tuple[list[Located], bool]:
+        """Return what a chart needs besides its own records, and whether some of that was not kept."""
+        found: dict[str, Located] = {}
+        lost = False
+        waiting = [resource for resource, _ in resources if resource.get("resourceType") in _REFERRING]
+        while waiting:
+            for name in _references(waiting.pop()):
+                if name not in found and name in self._records:
+                    found[name] = (decode(self._records[name]), None)
+                    waiting.append(found[name][0])
+                lost |= self._dropped and name.partition("/")[0] in _SHARED and name not in self._records
+        outcomes: list[Located] = [(outcome, None) for outcome in self._outcomes.values()]
+        return [*found.values(), *outcomes], lost or self.outcomes_dropped
+
+    def _keep_record(self, name: str, data: bytes) -> None:
+        if name in self._records:
+            return
+        if self._bytes + len(data) > MOST_BYTES:
+            self._dropped = True
+            return
+        self._bytes += len(data)
+        self._records[name] = data
+
+    def _keep_outcome(self, resource: dict[str, Any]) -> None:
+        """An outcome speaks of the whole export, whoever's records it is about; equal ones say it once."""
+        said = _ENCODER.encode(resource.get("issue"))
+        if said not in self._outcomes and len(self._outcomes) >= MOST_OUTCOMES:
+            self.outcomes_dropped = True
+            return
+        self._outcomes.setdefault(said, resource)
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if reference := reference_in(value):
+            yield relative(reference)
+        for part in value.values():
+            yield from _references(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _references(part)

@@ -1,0 +1,227 @@
+"""A source of charts on this machine: a Bundle, an NDJSON file, or a folder of Bundles, resource files and NDJSON.
+
+``open_source(path).patients()`` yields every patient once, with all records that the source holds of that patient.
+
+Memory. A first pass over the bytes finds out whether the files hold their patients in one order, as Bulk Data exports
+do. If so the files are read side by side, and memory holds one patient, whatever their number (and 32 MiB during the
+first pass). If not, an index of that pass says where each patient's records are: 16 bytes a record and some 250 bytes
+a patient; packed files are then unpacked into a temporary folder. A Bundle is read whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import lru_cache, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from service.errors import InputError, NotFhirError
+from service.fhir.references import Located
+from service.population import ndjson
+from service.population.bundles import BY_INDEX, Piece, Place, names_nobody, pieces
+from service.population.grouping import Index, OutOfStepError, Seen, in_step
+from service.population.shared import Shared
+
+_NAMED = re.compile(rb'"reference"\s*:\s*"[^"]*?\bPatient\\?/([^"/\\]+)')
+_TOO_LONG = "The line is longer than 64 MiB."
+_NAMES_NOBODY = "The record does not name its patient."
+
+
+class PatientRecords(NamedTuple):
+    """One patient's records as read; ``incomplete`` where some that may be this patient's could not be read."""
+
+    patient: str  # Patient/id
+    resources: list[Located]  # each with its fullUrl
+    incomplete: bool
+
+
+class Unread(NamedTuple):
+    """A file or a line that was not read, and why; no content of it."""
+
+    file: str
+    line: int | None
+    detail: str
+
+
+def open_source(path: Path) -> Source:
+    """Open a file or a folder. Raises ``InputError``: ``source-missing``, or ``no-fhir`` for a folder without JSON."""
+    if not path.exists():
+        raise InputError(f"There is no {path}.", "source-missing")
+    if path.is_file():
+        return Source([path])
+    files = [file for file in path.rglob("*") if ndjson.kind_of(file) and file.is_file() and not _hidden(file, path)]
+    if not files:
+        raise InputError(f"{path} holds no .json and no .ndjson file.", "no-fhir")
+    return Source(sorted(files, key=_natural_order))
+
+
+class Source:
+    """Files of FHIR JSON, read patient by patient."""
+
+    def __init__(self, files: list[Path]) -> None:
+        """Read these files in this order; ``open_source`` finds them."""
+        self._files = files
+        self._size = sum(file.stat().st_size for file in files)
+        self._unread: dict[tuple[int, int | None], Unread] = {}
+        self._shared = Shared()
+        self._withheld: set[str] = set()  # patients named by a line that could not be read
+        self._fhir = False
+        self.total = 2 * self._size
+        self.done = 0
+
+    @property
+    def problems(self) -> list[Unread]:
+        """What could not be read so far, in the order of the files."""
+        return [self._unread[key] for key in sorted(self._unread, key=lambda key: (key[0], key[1] or 0))]
+
+    def patients(self, only: str | None = None) -> Iterator[PatientRecords]:
+        """Yield each patient, or the one that ``only`` names (``123`` or ``Patient/123``).
+
+        Raises ``InputError``: ``no-fhir`` when nothing in the source is FHIR, ``no-patient`` when it is of nobody.
+        """
+        if only is not None:
+            yield from self._one(f"Patient/{only.removeprefix('Patient/')}")
+            return
+        nobody = True
+        for records in self._in_step() if self._is_in_step() else self._by_index():
+            nobody = False
+            yield records
+        self.done = self.total
+        self._check_fhir()
+        if nobody:
+            raise InputError("The source holds no patient.", "no-patient")
+
+    def _one(self, name: str) -> Iterator[PatientRecords]:
+        self.total = self._size
+        found = [piece for piece in self._read(range(len(self._files)), first=True) if piece.owner == name]
+        self._check_fhir()
+        if any(piece.certain for piece in found):
+            yield self._records(name, found)
+
+    def _is_in_step(self) -> bool:
+        seen = Seen()
+        try:
+            return not any(seen.add(owner) for owner, _ in in_step(*self._streams(first=True)))
+        except OutOfStepError:
+            return False
+
+    def _in_step(self) -> Iterator[PatientRecords]:
+        for owner, found in in_step(*self._streams(first=False)):
+            if any(piece.certain for piece in found):
+                yield self._records(owner, found)
+
+    def _by_index(self) -> Iterator[PatientRecords]:
+        self.total, index = self.total + self.done, Index()
+        leader, followers = self._streams(first=True)
+        for stream in (leader, *followers):
+            for piece in stream:
+                index.add(piece)
+        with TemporaryDirectory() as folder:
+            plain = [ndjson.unpack(file, Path(folder)) if ndjson.is_packed(file) else file for file in self._files]
+            open_at = lru_cache(maxsize=1)(partial(self._open_at, plain))  # the next patient may be in the same Bundle
+            for owner, places in index:
+                found = [piece for place in places for piece in open_at(*place) if piece.owner == owner]
+                yield self._records(owner, found)
+
+    def _streams(self, *, first: bool) -> tuple[Iterator[Piece], list[Iterator[Piece]]]:
+        """The stream that gives the order (the Patients', where there are such files), and the others.
+
+        The files of one type are one stream, in the order of their numbers.
+        """
+        groups: defaultdict[str, list[int]] = defaultdict(list)
+        for number, file in enumerate(self._files):
+            groups[_type_in_name(file)].append(number)
+        leader = groups.pop(next((name for name in groups if "patient" in name), min(groups)))
+        return self._read(leader, first=first), [self._read(files, first=first) for files in groups.values()]
+
+    def _read(self, numbers: Iterable[int], *, first: bool) -> Iterator[Piece]:
+        """Yield the pieces that are somebody's; the first time, note what else there is."""
+        for number in numbers:
+            try:
+                for place, data in self._texts(number):
+                    for piece in self._pieces(data, place):
+                        if piece.owner:
+                            yield piece
+                        elif first:
+                            self._nobodys(piece)
+            except ndjson.READ_ERRORS:
+                self._refuse(Place(number, None, 0), "The file cannot be read, or breaks off.")
+
+    def _texts(self, number: int) -> Iterator[tuple[Place, bytes]]:
+        path = self._files[number]
+        if ndjson.kind_of(path) != "ndjson":
+            yield Place(number, None, 0), ndjson.read_document(path)
+            self._progress(path.stat().st_size)
+            return
+        for line in ndjson.read_lines(path, self._progress):
+            place = Place(number, line.number, line.offset)
+            if line.data is None:
+                self._refuse(place, _TOO_LONG)
+            else:
+                yield place, line.data
+
+    def _pieces(self, data: bytes, place: Place) -> list[Piece]:
+        try:
+            found = pieces(data, place)
+        except NotFhirError as error:
+            self._refuse(place, str(error))
+            self._withheld.update(f"Patient/{name.decode(errors='replace')}" for name in _NAMED.findall(data))
+            return []
+        self._fhir = True
+        return found
+
+    def _nobodys(self, piece: Piece) -> None:
+        if names_nobody(piece):
+            self._refuse(piece.place, _NAMES_NOBODY)
+        else:
+            self._shared.keep(piece)
+
+    def _open_at(self, plain: list[Path], number: int, offset: int) -> list[Piece]:
+        by_line = ndjson.kind_of(self._files[number]) == "ndjson"
+        data = ndjson.read_line_at(plain[number], offset) if by_line else ndjson.read_document(plain[number])
+        self._progress(len(data))
+        return pieces(data, Place(number, BY_INDEX if by_line else None, offset))
+
+    def _records(self, owner: str, found: list[Piece]) -> PatientRecords:
+        resources: list[Located] = []
+        incomplete = owner in self._withheld
+        for piece in found:
+            try:
+                resources += piece.records()
+            except NotFhirError as error:  # what skimming passes over, e.g. a number beyond all bounds
+                self._refuse(piece.place, str(error))
+                incomplete = True
+        shared, lost = self._shared.given_to(resources)
+        return PatientRecords(owner, resources + shared, incomplete or lost)
+
+    def _refuse(self, place: Place, detail: str) -> None:
+        path, line = self._files[place.file], place.line
+        if place.line == BY_INDEX:
+            line = ndjson.line_number(path, place.offset)
+        self._unread[place.file, line] = Unread(str(path), line, detail)
+
+    def _progress(self, read: int) -> None:
+        self.done += read
+
+    def _check_fhir(self) -> None:
+        if not self._fhir:
+            raise InputError("There is no FHIR JSON in the source.", "no-fhir")
+
+
+def _hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
+def _natural_order(path: Path) -> list[tuple[int, str]]:
+    """``2.Condition.ndjson`` comes before ``10.Condition.ndjson``."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
+
+
+def _type_in_name(path: Path) -> str:
+    """``condition`` of ``1.Condition.ndjson`` and of ``Condition.000.ndjson.gz``; all documents are of one type."""
+    if ndjson.kind_of(path) != "ndjson":
+        return ""
+    return re.sub(r"[^a-z]", "", path.name.lower().partition(".ndjson")[0])
