@@ -44,6 +44,7 @@ def missing_names(definitions: Definitions) -> Iterator[Problem]:
 def _known(definitions: Definitions) -> _Known:
     study, mappings = definitions.study, definitions.mappings
     rows = [row for concept in study.lexicon.concepts for row in study.lexicon.rows_of(concept)]
+    tags = load_context(mappings).tags
     criteria = frozenset(criterion.id for criterion in study.criteria)
     known: dict[Thing, tuple[frozenset[str], str]] = {
         Thing.NOTION: (frozenset(study.notions), "notions.yaml"),
@@ -51,7 +52,7 @@ def _known(definitions: Definitions) -> _Known:
         Thing.QUANTITY: (frozenset(study.units.kinds), "units.yaml"),
         Thing.UNIT: (frozenset(unit for kind in study.units.kinds.values() for unit in kind.factors), "units.yaml"),
         Thing.FORMULA: (frozenset(study.formulas), "formulas.yaml"),
-        Thing.TAG: (frozenset(tag for row in rows for tag in row.tags), "The column 'tag' of value_sets/"),
+        Thing.TAG: (frozenset(tags).union(*(row.tags for row in rows)), "The column 'tag' of value_sets/"),
         Thing.CRITERION: (criteria, "criteria.yaml"),
         Thing.RULE: (frozenset(definitions.same), "criteria.yaml"),
     }

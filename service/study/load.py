@@ -22,10 +22,11 @@ _PACKAGE = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What is kept though no notion uses it, with the reason (``mappings/context.yaml``)."""
+    """What no other definition explains, with the reason (``mappings/context.yaml``)."""
 
     value_sets: dict[str, str]
     quantities: dict[str, str]
+    tags: dict[str, str]
 
 
 def default_mappings() -> Path:
@@ -92,7 +93,7 @@ def load_connectives(folder: Path) -> frozenset[str]:
 
 
 def load_context(mappings: Path) -> Context:
-    """What is kept though no notion uses it. Raises ``DefinitionError``."""
+    """What no other definition explains. Raises ``DefinitionError``."""
     return read_shape(Context, read_yaml(mappings / "context.yaml"))
 
 

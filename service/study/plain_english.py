@@ -175,15 +175,15 @@ def _in_effect(rule: InEffect, notions: Notions) -> str:
 
 def _state(rule: State, notions: Notions) -> str:
     parts = [
-        ("true when", rule.shown_by),
-        ("a person decides when", rule.suggested_by),
-        ("unless later", rule.cleared_by),
-        ("false when", rule.ruled_out_by),
+        ("True when", rule.shown_by),
+        ("A person decides when", rule.suggested_by),
+        ("Unless later", rule.cleared_by),
+        ("False when", rule.ruled_out_by),
     ]
     said = [f"{when} {'; or '.join(_evidence(item, notions) for item in items)}" for when, items in parts if items]
     if rule.impossible_sex or rule.impossible_by:
         impossible = [rule.impossible_sex or "", _label(rule.impossible_by or "", notions)]
-        said.append(f"false for {_either(word for word in impossible if word)}, where a record for it needs a person")
+        said.append(f"False for {_either(word for word in impossible if word)}, where a record for it needs a person")
     return f"{_label(rule.state, notions)}: {'. '.join(said)}"
 
 
