@@ -171,4 +171,5 @@ class Chart:
     incomplete: bool = False  # the server said that records are missing
     incomplete_types: frozenset[str] = frozenset()  # resource types whose search failed
     unreadable_types: frozenset[str] = frozenset()  # a resource of that type could not be read at all
+    opposed: bool = False  # the site's opposition flag is set
     warnings: list[Warning_] = field(default_factory=list)

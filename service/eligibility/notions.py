@@ -84,6 +84,12 @@ class Notion:
     recovers_after: Span | None = None  # time or treatment can change it; look again after
     prefer: Preference | None = None
     last_resort: tuple[str, ...] = ()  # tags used only where no other value is in the window
+    shown_only: tuple[str, ...] = ()  # tags of values that are evidence and never decide
+    promoted_by: tuple[str, ...] = ()  # tags that make a value of a review code count
+    whole: bool = False  # only whole numbers exist
+    high_is_positive: bool = False  # interpretation H / N reads as positive / negative
+    detection: tuple[str, ...] = ()  # tags of tests where any number found is a positive; "any" for all
+    context: bool = False  # kept for people and other studies; no rule of this study asks for it
     aliases: tuple[Alias, ...] = ()
     ratios: tuple[Ratio, ...] = ()
     successor: Successor | None = None

@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 
 from service.eligibility.findings import Note
 from service.eligibility.moment import Span
+from service.eligibility.notions import Plausible
 
 
 class Kind(StrEnum):
@@ -72,7 +73,7 @@ class LeafRule(Rule):
     signal: bool = False  # a true leaf that makes a potential candidate worth a look (priority 3)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: a second base of leaves cannot have any
 class Bounds:
     """Comparisons that must all hold, with the FHIR prefixes ``lt le gt ge``."""
 
@@ -96,6 +97,7 @@ class Sex(LeafRule):
 
     op: ClassVar[str] = "sex"
     sex: tuple[Literal["male", "female"], ...]
+    notion: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,7 @@ class Judgement(LeafRule):
 
     op: ClassVar[str] = "judgement"
     judgement: Literal["participant", "investigator"]
-    notion: str = ""
+    notion: str
     evidence: tuple[str, ...] = ()  # notions
     evidence_of: tuple[str, ...] = ()  # ids of criteria whose leaves are evidence too
 
@@ -166,9 +168,7 @@ class Measure(LeafRule, Bounds):
 
     op: ClassVar[str] = "measure"
     measure: str
-    unit: str | None = None
-    within: Span | None = None  # instead of the notion's window
-    any_time: bool = False  # the newest of any age
+    unit: str
     true_means: Literal["true", "needs-judgement"] = "true"
     corrected: Correction | None = None
     upper_limit: UpperLimit | None = None  # with gt/ge: times the result's own upper limit
@@ -239,6 +239,7 @@ class InEffect(LeafRule):
     permanent: tuple[str, ...] = ()  # tags without an end
     removed_by: dict[str, str] = field(default_factory=dict)  # tag -> tag of its removal
     undatable: tuple[str, ...] = ()  # tags of findings that tell no start
+    statuses: dict[str, tuple[str, ...]] = field(default_factory=dict)  # resource type -> that count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,6 +316,8 @@ class Pair(LeafRule):
     first: str  # tag, e.g. systolic
     second: str  # tag, e.g. diastolic
     unit: str
+    first_plausible: Plausible
+    second_plausible: Plausible
     false_below: PairLimits
     flagged_from: PairLimits
 

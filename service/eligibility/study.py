@@ -59,7 +59,7 @@ class Rulebook:
     signatures: dict[str, str] = field(default_factory=dict)  # criterion -> who signed its present content
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # a study is compared by identity
 class Study:
     """Everything that defines one study's screening."""
 

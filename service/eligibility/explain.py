@@ -1,0 +1,69 @@
+"""One plain sentence a criterion for a clinician: what decided it, or what keeps it open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from service.eligibility.findings import Finding, Leaf, Open
+from service.eligibility.open import sort_of
+from service.eligibility.phrases import LANGUAGES, Phrases
+from service.eligibility.results import Outcome
+from service.eligibility.study import Study
+from service.eligibility.truth import Truth
+
+_NAMED = 3  # facts in one sentence; the findings hold them all
+_DAY = 10  # characters of a date
+
+
+def explain(
+    study: Study,
+    finding: Finding,
+    outcome: Outcome,
+    open_leaves: Sequence[Leaf],
+    language: str = "en",
+) -> str:
+    """Return the sentence for one criterion."""
+    words = LANGUAGES[language]
+    sort = None
+    leaves: Sequence[Leaf]
+    if outcome is Outcome.OPEN:
+        missing = [leaf for leaf in open_leaves if sort_of(study, leaf) is Open.MISSING_DATA]
+        sort = Open.MISSING_DATA if missing else Open.TO_CONFIRM
+        leaves = missing or open_leaves
+    else:
+        leaves = list(_deciding(finding))
+    parts = list(dict.fromkeys(_phrase(study, leaf, words, language) for leaf in leaves))
+    named = parts[:_NAMED]
+    if len(parts) > _NAMED:
+        named.append(words.more.format(count=len(parts) - _NAMED))
+    return words.outcomes[outcome, sort].format(parts="; ".join(named))
+
+
+def _deciding(node: Finding) -> Iterator[Leaf]:
+    """Yield the leaves that make a decided finding what it is."""
+    if isinstance(node, Leaf):
+        yield node
+        return
+    wanted = node.truth
+    if node.op == "not":
+        wanted = node.children[0].truth
+    for child in node.children:
+        if child.truth is wanted:
+            yield from _deciding(child)
+
+
+def _phrase(study: Study, leaf: Leaf, words: Phrases, language: str) -> str:
+    notion = study.notions.get(leaf.notion)
+    label = notion.label.get(language, leaf.notion) if notion is not None else leaf.notion
+    value = ""
+    if leaf.value is not None and (leaf.value.text or leaf.value.as_received):
+        text = f"{leaf.value.text} {leaf.value.unit}".strip() if leaf.value.text else leaf.value.as_received
+        value = words.value.format(value=text)
+    if leaf.effective and not leaf.effective.startswith(leaf.value.text if leaf.value and leaf.value.text else "-"):
+        value += words.on_day.format(day=leaf.effective[:_DAY])
+    if leaf.reason is not None:
+        return words.reasons[leaf.reason].format(label=label, value=value)
+    if value:
+        return label + value
+    present = leaf.truth is Truth.TRUE or bool(leaf.sources)
+    return (words.recorded if present else words.absent).format(label=label)

@@ -1,0 +1,129 @@
+"""Leaves about declarations: a person's word, consent, insurance cover, another study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from service.eligibility.chart import ConsentRecord, Participation
+from service.eligibility.codes import Role
+from service.eligibility.context import Context
+from service.eligibility.findings import Note, Reason, Value
+from service.eligibility.leaves.verdict import Verdict, evidence, sources_of
+from service.eligibility.rules import Consented, Covered, Judgement, OtherStudy
+from service.eligibility.select import select
+from service.eligibility.truth import Truth
+
+_ACTIVE, _REJECTED, _VOID = "active", "rejected", "entered-in-error"
+_SUBJECT_STATUS = "http://hl7.org/fhir/research-subject-status"
+_STUDY_STATUS = "http://hl7.org/fhir/research-study-status"
+
+
+def judgement(ctx: Context, rule: Judgement) -> Verdict:
+    """Leave it to a person, with the records that speak to it."""
+    sources = {source for name in rule.evidence for source in _evidence(ctx, name)}
+    return Verdict(Truth.UNKNOWN, Reason.NEEDS_JUDGEMENT, sources=tuple(sorted(sources)))
+
+
+def _evidence(ctx: Context, name: str) -> Iterator[str]:
+    notion = ctx.study.notions[name]
+    yield from (entry.source for entry in ctx.entries(name))
+    if notion.quantity is not None:
+        chosen = select(ctx, notion)
+        yield from (source for candidate in chosen.group for source in candidate.sources)
+        yield from (shown.source for shown in chosen.shown)
+    else:
+        yield from (r.source for concept in notion.concepts or (name,) for r in ctx.readings(concept))
+
+
+def consent(ctx: Context, rule: Consented) -> Verdict:
+    """Decide by the newest research Consent that names this study."""
+    ours = [c for c in ctx.chart.consents if _names_this_study(ctx, c) and c.status != _VOID]
+    ours = [c for c in ours if c.when is None or c.when.first <= ctx.as_of]
+    if not ours:
+        reason, notes = ctx.gap(ctx.study.notions[rule.consent])
+        return Verdict(Truth.UNKNOWN, reason, notes=notes)
+    dated = [(c, c.when) for c in ours if c.when is not None]
+    newest = [
+        c
+        for c, when in dated
+        if not any(other.first > when.last or _later_time(other.instant, when.instant) for _, other in dated)
+    ] or ours
+    answers = {_consent_says(c) for c in newest}
+    effective = newest[0].when.text if newest[0].when is not None else None
+    sources = tuple(sorted({c.source for c in newest}))
+    if len(answers) > 1:
+        return Verdict(Truth.UNKNOWN, Reason.RECORDS_DISAGREE, effective=effective, sources=sources)
+    truth = answers.pop()
+    reason = Reason.NEEDS_JUDGEMENT if truth is Truth.UNKNOWN else None
+    return Verdict(truth, reason, Value(newest[0].status, "", newest[0].status), effective, sources)
+
+
+def _later_time(one: object, than: object) -> bool:
+    return one is not None and than is not None and one > than  # type: ignore[operator]
+
+
+def _names_this_study(ctx: Context, record: ConsentRecord) -> bool:
+    identifiers = ctx.study.record.identifiers.values()
+    return any(i in record.studies for i in identifiers) or any(i in uri for i in identifiers for uri in record.uris)
+
+
+def _consent_says(record: ConsentRecord) -> Truth:
+    if record.status == _REJECTED or (record.status == _ACTIVE and record.permits is False):
+        return Truth.FALSE
+    return Truth.TRUE if record.status == _ACTIVE and record.permits is True else Truth.UNKNOWN
+
+
+def coverage(ctx: Context, rule: Covered) -> Verdict:
+    """Say whether an active cover includes the screening date; none on record proves nothing."""
+    day = ctx.as_of
+    covers = [
+        c
+        for c in ctx.chart.coverages
+        if c.status == _ACTIVE and (c.start is None or c.start.last <= day) and (c.end is None or c.end.first >= day)
+    ]
+    if covers:
+        return Verdict(Truth.TRUE, sources=tuple(sorted({c.source for c in covers})))
+    reason, notes = ctx.gap(ctx.study.notions[rule.coverage])
+    return Verdict(Truth.UNKNOWN, reason, notes=notes)
+
+
+def other_study(ctx: Context, rule: OtherStudy) -> Verdict:
+    """Say whether the person takes part in another interventional study now."""
+    said = [s for p in ctx.chart.participations if (s := _takes_part(ctx, rule, p)) is not None]
+    for truth in (Truth.TRUE, Truth.UNKNOWN):
+        ones = [(p, notes) for p, t, notes in said if t is truth]
+        if ones:
+            statuses = ", ".join(sorted({p.status for p, _ in ones}))
+            sources = tuple(sorted({p.source for p, _ in ones}))
+            notes = tuple(note for _, found in ones for note in found)
+            reason = Reason.NEEDS_JUDGEMENT if truth is Truth.UNKNOWN else None
+            return Verdict(truth, reason, Value(statuses, "", statuses), None, sources, notes)
+    notion = ctx.study.notions[rule.other_study]
+    recorded = [e for e in ctx.entries(notion.id) if e.role in (Role.MATCH, Role.REVIEW) and e.activity == "active"]
+    if recorded:
+        value, effective, _ = evidence(recorded)
+        return Verdict(Truth.UNKNOWN, Reason.NEEDS_JUDGEMENT, value, effective, sources_of(recorded))
+    reason, gap = ctx.gap(notion)
+    return Verdict(Truth.UNKNOWN, reason, notes=gap)
+
+
+def _takes_part(
+    ctx: Context, rule: OtherStudy, record: Participation
+) -> tuple[Participation, Truth, tuple[Note, ...]] | None:
+    if not record.identifiers.isdisjoint(ctx.study.record.identifiers.values()) or record.interventional is False:
+        return None
+    role, tags = _status(ctx, rule, _SUBJECT_STATUS, record.status)
+    ended = record.end is not None and record.end.last < ctx.as_of
+    if role not in (Role.MATCH, Role.REVIEW) or ended:
+        return None
+    notes = rule.judged_notes if "pending" in tags else ()
+    over = record.study_status is not None and _status(ctx, rule, _STUDY_STATUS, record.study_status)[0] is Role.REVIEW
+    certain = role is Role.MATCH and record.interventional is True and not over
+    return record, Truth.TRUE if certain else Truth.UNKNOWN, notes
+
+
+def _status(ctx: Context, rule: OtherStudy, system: str, code: str) -> tuple[Role | None, frozenset[str]]:
+    for meaning in ctx.study.lexicon.meanings(system, code):
+        if meaning.concept == rule.other_study:
+            return meaning.role, meaning.tags
+    return None, frozenset()

@@ -1,0 +1,95 @@
+"""A leaf about the time since an event that a chart may know only roughly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from service.eligibility.chart import Certainty, Entry, Reading
+from service.eligibility.codes import Role
+from service.eligibility.context import Context, usable
+from service.eligibility.findings import Note, Reason, Value
+from service.eligibility.leaves.positive import confirmed
+from service.eligibility.leaves.verdict import Verdict, sources_of
+from service.eligibility.moment import When, between
+from service.eligibility.rules import ElapsedSince
+from service.eligibility.truth import Truth
+
+
+def elapsed_since(ctx: Context, rule: ElapsedSince) -> Verdict:
+    """Compare the time since the event's recorded date, else since the earliest onset of the diagnosis."""
+    notion = ctx.study.notions[rule.elapsed_since]
+    recorded = [r for concept in notion.concepts or (notion.id,) for r in ctx.readings(concept)]
+    dates = [r for r in recorded if usable(r) and r.date is not None and r.date.first <= ctx.as_of]
+    if dates:
+        return _by_date(ctx, rule, _newest(dates))
+    answer = _by_onset(ctx, rule)
+    if answer is not None:
+        return answer
+    if recorded:
+        notes = (Note.RECORD_UNREADABLE,) if any(r.unreadable for r in recorded) else ()
+        return Verdict(Truth.UNKNOWN, Reason.NO_USABLE_VALUE, sources=sources_of(recorded), notes=notes)
+    reason, notes = ctx.gap(notion)
+    return Verdict(Truth.UNKNOWN, reason, notes=notes)
+
+
+def _newest(readings: Sequence[Reading]) -> list[Reading]:
+    dated = [(r, r.when) for r in readings if r.when is not None]
+    latest = max((when.last for _, when in dated), default=date.min)
+    return [r for r, when in dated if when.last == latest] or list(readings)
+
+
+def _by_date(ctx: Context, rule: ElapsedSince, readings: Sequence[Reading]) -> Verdict:
+    answers = {_within(ctx, rule, r.date) for r in readings if r.date is not None}
+    first = min(readings, key=lambda r: (r.date.first if r.date else date.max, r.source))
+    when = first.date
+    sources = sources_of(readings)
+    text = when.text if when else ""
+    if len(answers) > 1 or any(r.contested for r in readings):
+        return Verdict(Truth.UNKNOWN, Reason.RECORDS_DISAGREE, Value(text, "", text), text, sources)
+    return _answer(answers.pop(), Value(text, "", text), text, sources)
+
+
+def _within(ctx: Context, rule: ElapsedSince, when: When) -> Truth:
+    """Compare both ends of what the date can be."""
+    soonest, latest = rule.le.after(when.first) >= ctx.as_of, rule.le.after(when.last) >= ctx.as_of
+    return Truth.of(soonest) if soonest is latest else Truth.UNKNOWN
+
+
+def _answer(truth: Truth, value: Value | None, effective: str | None, sources: tuple[str, ...]) -> Verdict:
+    reason = Reason.DATE_NOT_DECISIVE if truth is Truth.UNKNOWN else None
+    return Verdict(truth, reason, value, effective, sources)
+
+
+def _by_onset(ctx: Context, rule: ElapsedSince) -> Verdict | None:
+    """Use the earliest onset; a date of recording only says that the onset was not later."""
+    notion = ctx.study.notions[rule.else_onset_of]
+    diagnoses = confirmed(ctx, notion)
+    if not diagnoses:
+        doubtful = [e for e in ctx.entries(notion.id) if e.role is Role.MATCH and e.certainty is Certainty.UNCONFIRMED]
+        if doubtful:
+            return Verdict(Truth.UNKNOWN, Reason.NOT_CONFIRMED, sources=sources_of(doubtful))
+        return None
+    earliest = _earliest(diagnoses)
+    sources = sources_of(diagnoses)
+    if earliest is not None:
+        return _answer(_within(ctx, rule, earliest), Value(earliest.text, "", earliest.text), earliest.text, sources)
+    recorded = min(
+        (e.recorded for e in diagnoses if e.recorded is not None), key=lambda w: (w.last, w.text), default=None
+    )
+    if recorded is None:
+        return _answer(Truth.UNKNOWN, None, None, sources)
+    over = rule.le.after(recorded.last) < ctx.as_of
+    text = f"on or before {recorded.text}"
+    return _answer(Truth.FALSE if over else Truth.UNKNOWN, Value(text, "", recorded.text), recorded.text, sources)
+
+
+def _earliest(diagnoses: Sequence[Entry]) -> When | None:
+    """Return the minimum of the onsets' intervals, bounded by the dates of recording."""
+    onsets = [e.onset for e in diagnoses if e.onset is not None]
+    if not onsets:
+        return None
+    last = min(when.last for when in (*onsets, *(e.recorded for e in diagnoses if e.recorded is not None)))
+    first = min(*(when.first for when in onsets), last)
+    text = min(onsets, key=lambda when: (when.first, when.last, when.text)).text
+    return between(first, last, text)

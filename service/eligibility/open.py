@@ -1,0 +1,94 @@
+"""What keeps an open criterion open: which unknown leaves could still change it, and of which sort they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+from service.eligibility.evaluate import children
+from service.eligibility.findings import Finding, Leaf, Node, Open, Reason
+from service.eligibility.notions import Nature
+from service.eligibility.rules import Rule, Same
+from service.eligibility.study import Study
+from service.eligibility.truth import Truth, all_of, any_of, negate
+
+_ON_A_MEASUREMENT = frozenset({
+    Reason.NO_RECORD, Reason.TOO_OLD, Reason.NO_USABLE_VALUE, Reason.UNIT_NOT_COMPARABLE,
+    Reason.NO_REFERENCE_RANGE, Reason.VALUE_NOT_DECISIVE, Reason.DATE_NOT_DECISIVE, Reason.RECORDS_DISAGREE,
+})  # fmt: skip
+
+
+def sort_of(study: Study, leaf: Leaf) -> Open:
+    """Return whether an unknown leaf misses data or waits for a person."""
+    nature = study.notions[leaf.notion].nature if leaf.notion in study.notions else Nature.RECORD
+    if leaf.reason is Reason.RECORDS_INCOMPLETE:
+        return Open.MISSING_DATA
+    if nature is Nature.BEDSIDE:
+        return Open.TO_CONFIRM
+    # The exact day of a diagnosis is a measurement too: a date.
+    if leaf.reason in (Reason.NOT_CONFIRMED, Reason.DATE_NOT_DECISIVE):
+        return Open.MISSING_DATA
+    measured = nature is Nature.MEASUREMENT and leaf.reason in _ON_A_MEASUREMENT
+    return Open.MISSING_DATA if measured else Open.TO_CONFIRM
+
+
+def undecided(rule: Rule, finding: Finding) -> list[Leaf]:
+    """Return the unknown leaves with which alone the truth would differ, for some values of the others."""
+    if finding.truth is not Truth.UNKNOWN:
+        return []
+    if isinstance(finding, Leaf):
+        return [finding]
+    if _asks_twice(rule):
+        return _by_trying(finding)
+    return list(_by_position(finding))
+
+
+def _asks_twice(rule: Rule) -> bool:
+    return isinstance(rule, Same) or any(_asks_twice(child) for child in children(rule))
+
+
+def _by_position(node: Finding) -> Iterator[Leaf]:
+    """Where each leaf is asked once, every unknown leaf below unknown combinations matters.
+
+    In an unknown combination all neighbours can step aside; below a decided one nothing matters.
+    """
+    if node.truth is not Truth.UNKNOWN:
+        return
+    if isinstance(node, Leaf):
+        yield node
+        return
+    for child in node.children:
+        yield from _by_position(child)
+
+
+def _by_trying(node: Node) -> list[Leaf]:
+    """Where a leaf is asked twice: try all values of the unknown leaves (few in such a criterion)."""
+    unknown = list(dict.fromkeys(leaf for leaf in leaves_of(node) if leaf.truth is Truth.UNKNOWN))
+    found = []
+    for index, leaf in enumerate(unknown):
+        others = unknown[:index] + unknown[index + 1 :]
+        for values in product((Truth.TRUE, Truth.FALSE), repeat=len(others)):
+            given = dict(zip(others, values, strict=True))
+            if truth_with(node, given | {leaf: Truth.TRUE}) is not truth_with(node, given | {leaf: Truth.FALSE}):
+                found.append(leaf)
+                break
+    return found
+
+
+def leaves_of(node: Finding) -> Iterator[Leaf]:
+    """Yield the leaves of a finding, in the protocol's order."""
+    if isinstance(node, Leaf):
+        yield node
+        return
+    for child in node.children:
+        yield from leaves_of(child)
+
+
+def truth_with(node: Finding, given: dict[Leaf, Truth]) -> Truth:
+    """Return the truth of a finding with other truths for some of its leaves."""
+    if isinstance(node, Leaf):
+        return given.get(node, node.truth)
+    below = [truth_with(child, given) for child in node.children]
+    if node.op == "all-of":
+        return all_of(below)
+    return any_of(below) if node.op == "any-of" else negate(below[0])

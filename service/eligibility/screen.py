@@ -1,0 +1,168 @@
+"""Screening one chart: every criterion judged, a status recommended, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from datetime import date
+
+from service.eligibility.chart import Chart, ConsentRecord, Warning_
+from service.eligibility.context import Context
+from service.eligibility.evaluate import evaluate, plan
+from service.eligibility.explain import explain
+from service.eligibility.findings import Leaf, Open
+from service.eligibility.missing import missing
+from service.eligibility.open import sort_of, undecided
+from service.eligibility.recover import Recovery, recovery
+from service.eligibility.results import (
+    CriterionResult,
+    FailedPrecondition,
+    NotScreened,
+    Outcome,
+    Screening,
+    Status,
+)
+from service.eligibility.rules import Kind
+from service.eligibility.study import Study
+from service.eligibility.truth import Truth
+
+_OUTCOMES = {
+    (Kind.INCLUSION, Truth.TRUE): Outcome.PASS,
+    (Kind.INCLUSION, Truth.FALSE): Outcome.FAIL,
+    (Kind.INCLUSION, Truth.UNKNOWN): Outcome.OPEN,
+    (Kind.EXCLUSION, Truth.TRUE): Outcome.FAIL,
+    (Kind.EXCLUSION, Truth.FALSE): Outcome.PASS,
+    (Kind.EXCLUSION, Truth.UNKNOWN): Outcome.OPEN,
+}
+
+
+def screen(
+    study: Study,
+    chart: Chart,
+    answers: tuple[()],  # noqa: ARG001 - what people answered comes with the worklist
+    as_of: date,
+    *,
+    own_subjects: Container[str] = (),
+) -> Screening | NotScreened:
+    """Screen one chart on one day.
+
+    ``own_subjects`` are the versions of ResearchSubjects that this service wrote; any other
+    status on record is a person's.
+    """
+    refused = _refused(chart, as_of)
+    if refused is not None:
+        return refused
+    ctx = Context(study, chart, as_of)
+    results, open_leaves = [], {}
+    for criterion in study.criteria:
+        finding = evaluate(ctx, criterion.rule)
+        outcome = _OUTCOMES[criterion.kind, finding.truth]
+        leaves = undecided(criterion.rule, finding)
+        sort = None
+        if leaves:
+            open_leaves[criterion.id] = leaves
+            sorts = {sort_of(study, leaf) for leaf in leaves}
+            sort = Open.MISSING_DATA if Open.MISSING_DATA in sorts else Open.TO_CONFIRM
+        sentence = explain(study, finding, outcome, leaves)
+        results.append(CriterionResult(criterion, finding.truth, outcome, sort, sentence, finding))
+    preconditions = _deceased(chart, as_of)
+    status = _status(results, preconditions)
+    fails = [result for result in results if result.outcome is Outcome.FAIL]
+    recovered = _recovery(ctx, status, preconditions, fails)
+    return Screening(
+        study=study,
+        patient=chart.person.reference,
+        as_of=as_of,
+        status=status,
+        priority=_priority(ctx, status, results),
+        person_status=_person_status(ctx, own_subjects),
+        recoverable=recovered.recoverable if recovered is not None else None,
+        rescreen_after=recovered.rescreen_after if recovered is not None else None,
+        preconditions=preconditions,
+        criteria=tuple(results),
+        missing=missing(study, results, open_leaves),
+        warnings=_warnings(chart, ctx),
+        without_disease="absent" in ctx.memo,
+    )
+
+
+def _refused(chart: Chart, as_of: date) -> NotScreened | None:
+    person = chart.person
+    if person.replaced_by is not None:
+        detail = "this patient record was replaced by another one; screen that one"
+        return NotScreened(person.reference, "patient-replaced", detail, person.replaced_by)
+    if chart.opposed or _denies(chart, as_of):
+        return NotScreened(person.reference, "not-permitted", "this patient's data may not be used for research")
+    return None
+
+
+def _denies(chart: Chart, as_of: date) -> bool:
+    """Whether the newest research Consent that names no study denies, outside and inside."""
+    general = [c for c in chart.consents if not c.studies and c.status != "entered-in-error"]
+    general = [c for c in general if c.when is None or c.when.first <= as_of]
+    if not general:
+        return False
+    latest = max((_moment(c) for c in general))
+    newest = [c for c in general if _moment(c) == latest]
+    return any(c.status == "active" and c.permits is False and not c.nested_permit for c in newest)
+
+
+def _moment(consent: ConsentRecord) -> tuple[date, str]:
+    when = consent.when
+    if when is None:
+        return date.min, ""
+    return when.last, when.instant.isoformat() if when.instant else ""
+
+
+def _deceased(chart: Chart, as_of: date) -> tuple[FailedPrecondition, ...]:
+    deceased = chart.person.deceased
+    if deceased is None or deceased is False:
+        return ()
+    if deceased is True:
+        return (FailedPrecondition("deceased", None),)
+    return (FailedPrecondition("deceased", deceased.text),) if deceased.first <= as_of else ()
+
+
+def _status(results: list[CriterionResult], preconditions: tuple[FailedPrecondition, ...]) -> Status:
+    if preconditions or any(result.outcome is Outcome.FAIL for result in results):
+        return Status.INELIGIBLE
+    if any(result.open is Open.MISSING_DATA for result in results):
+        return Status.POTENTIAL_CANDIDATE
+    shown = all(result.outcome is Outcome.PASS for result in results if result.criterion.must_pass)
+    return Status.CANDIDATE if shown else Status.POTENTIAL_CANDIDATE
+
+
+def _recovery(
+    ctx: Context, status: Status, preconditions: tuple[FailedPrecondition, ...], fails: list[CriterionResult]
+) -> Recovery | None:
+    if status is not Status.INELIGIBLE:
+        return None
+    return Recovery(recoverable=False, rescreen_after=None) if preconditions else recovery(ctx, fails)
+
+
+def _priority(ctx: Context, status: Status, results: list[CriterionResult]) -> int | None:
+    """1 candidate; 2 what must be shown is shown; 3 something points that way; 4 the rest."""
+    if status is Status.INELIGIBLE:
+        return None
+    if status is Status.CANDIDATE:
+        return 1
+    if all(r.truth is Truth.TRUE for r in results if r.criterion.must_pass):
+        return 2
+    signals = _signals(ctx)
+    return 3 if any(leaf.truth is Truth.TRUE for leaf in signals) else 4
+
+
+def _signals(ctx: Context) -> list[Leaf]:
+    return [ctx.memo[key] for key, planned in plan(ctx.study).leaves.items() if planned.rule.signal]  # type: ignore[misc]
+
+
+def _person_status(ctx: Context, own_subjects: Container[str]) -> str | None:
+    """Return the status that a person has set on this study's ResearchSubject."""
+    identifiers = ctx.study.record.identifiers.values()
+    ours = [p for p in ctx.chart.participations if not p.identifiers.isdisjoint(identifiers)]
+    people = [p for p in ours if p.source not in own_subjects]
+    return min(people, key=lambda p: p.source).status if people else None
+
+
+def _warnings(chart: Chart, ctx: Context) -> tuple[Warning_, ...]:
+    return tuple(sorted({*chart.warnings, *ctx.warnings}))
+
