@@ -13,6 +13,7 @@ import msgspec
 
 from service.errors import NotFhirError
 from service.fhir.decode import decode
+from service.fhir.read import located_in
 from service.fhir.references import Located, local_name, reference_in, relative, without_version
 
 BY_INDEX = -1
@@ -20,8 +21,8 @@ _PATIENT = "Patient/"
 _LINKS = ("subject", "patient", "individual", "beneficiary")
 PERSONAL = frozenset({
     "AdverseEvent", "AllergyIntolerance", "Condition", "Consent", "Coverage", "DiagnosticReport", "Flag",
-    "MedicationAdministration", "MedicationRequest", "MedicationStatement", "Observation", "Patient", "Procedure",
-    "RelatedPerson", "ResearchSubject",
+    "ImagingStudy", "MedicationAdministration", "MedicationRequest", "MedicationStatement", "Observation", "Patient",
+    "Procedure", "RelatedPerson", "ResearchSubject",
 })  # fmt: skip  # what a screening reads and is always somebody's
 
 
@@ -84,7 +85,7 @@ def split(bundle: dict[str, Any], place: Place) -> list[Piece]:
     Where it holds Patients, what belongs to none of them goes to each of them: studies and medications that they
     refer to, an outcome that says that records are missing, a record with another subject (which the reader reports).
     """
-    located = list(_located(bundle))
+    located = list(located_in(bundle))
     aliases = {}
     for resource, full_url in located:
         if resource["resourceType"] == "Patient" and (name := local_name(resource, full_url)):
@@ -110,19 +111,6 @@ def _page(owned: Mapping[str, list[Located]], place: Place) -> Iterator[Piece]:
             yield Piece(owner, "Bundle", records, place)
         else:
             yield from (Piece("", resource["resourceType"], [(resource, url)], place) for resource, url in records)
-
-
-def _located(bundle: Mapping[str, Any]) -> Iterator[Located]:
-    """Yield resources with their fullUrl; a Bundle within (the answer to a batch) is opened."""
-    entries = bundle.get("entry")
-    for entry in entries if isinstance(entries, list) else ():
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
-            continue
-        if resource["resourceType"] == "Bundle":
-            yield from _located(resource)
-        else:
-            yield resource, entry.get("fullUrl")
 
 
 def _owner_in_bundle(resource: Mapping[str, Any], full_url: object, aliases: Mapping[str, str]) -> str:

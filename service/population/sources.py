@@ -69,7 +69,7 @@ class Source:
         self._shared = Shared()
         self._withheld: set[str] = set()  # patients named by a line that could not be read
         self._fhir = False
-        self.total = 2 * self._size
+        self.total = 2 * self._size  # both passes
         self.done = 0
 
     @property
@@ -114,7 +114,7 @@ class Source:
                 yield self._records(owner, found)
 
     def _by_index(self) -> Iterator[PatientRecords]:
-        self.total, index = self.total + self.done, Index()
+        self.done, index = 0, Index()
         leader, followers = self._streams(first=True)
         for stream in (leader, *followers):
             for piece in stream:

@@ -68,10 +68,13 @@ def test_a_page_without_patients_is_read_as_its_records() -> None:
     assert ids(found) == {"Patient/a": ["a"], "Patient/b": ["b"], "": ["o"]}
 
 
-def test_entries_without_a_resource_and_bundles_within_are_survived() -> None:
-    """Search entries may hold nothing; the answer to a batch holds Bundles."""
+def test_bundles_within_are_opened_and_entries_without_a_resource_are_not_lost_unsaid() -> None:
+    """The answer to a batch holds Bundles; what is no resource goes to the patient for the reader to report."""
     inner = {"resourceType": "Bundle", "entry": [entry(patient(id="a"))]}
-    odd = [{"search": {"mode": "match"}}, None, {"resource": "x"}, {"resource": {"id": "y"}}, {"resource": inner}]
+    odd = [{"search": {"mode": "match"}}, {"resource": "x"}, {"resource": inner}]
+    (piece,) = split({"resourceType": "Bundle", "entry": odd}, HERE)
 
-    assert ids(split({"resourceType": "Bundle", "entry": odd}, HERE)) == {"Patient/a": ["a"]}
+    assert piece.owner == "Patient/a"
+    assert [record.get("id") for record, _ in piece.records() if record["resourceType"]] == ["a"]
+    assert [record for record, _ in piece.records() if not record["resourceType"]]
     assert split({"resourceType": "Bundle"}, HERE) == []
