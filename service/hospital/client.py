@@ -46,7 +46,7 @@ class Server:
     token: str | None = field(default=None, repr=False)
     connections: int = 4
     page_size: int = 100
-    seconds: float = 30.0  # for one question, its repeats and waits included
+    seconds: float = 30.0  # for one request, and the time within which it is begun again
     attempts: int = 4
 
 

@@ -13,6 +13,7 @@ from service.eligibility.vocabulary import Vocabulary
 from service.hospital.client import Params
 
 _ALWAYS = ("Consent", "ResearchSubject")  # consent and opposition; this study's subject and other studies'
+_BY_REFERENCE = {"Patient", "ResearchStudy", "Medication"}  # read by their ids, or with what names them
 _CODES_AT_ONCE = 500
 _PATIENT_PARAMETER = {"AdverseEvent": "subject"}  # every other type of R4 that is about a patient has ``patient``
 _MEDICATIONS = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
@@ -59,8 +60,7 @@ def plan_for(study: Study, vocabulary: Vocabulary) -> Plan:
     kinds |= dict.fromkeys(_ALWAYS)
     if study.opposition_flag is not None or vocabulary.opposition_codes:
         kinds["Flag"] = None
-    kinds.pop("Patient", None)  # read by its id
-    return Plan(tuple(kinds), _observation_codes(study), vocabulary)
+    return Plan(tuple(kind for kind in kinds if kind not in _BY_REFERENCE), _observation_codes(study), vocabulary)
 
 
 def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

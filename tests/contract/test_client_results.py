@@ -155,7 +155,12 @@ async def test_a_subject_that_we_never_wrote_is_a_persons(shelf: LocalShelf) -> 
 
 async def test_a_subject_of_another_study_is_not_ours_to_see(shelf: LocalShelf) -> None:
     """Taking part in another study neither counts as this study's subject nor is touched."""
-    other = {"resourceType": "ResearchSubject", "id": "other", "status": "on-study", "individual": {"reference": PATIENT}}
+    other = {
+        "resourceType": "ResearchSubject",
+        "id": "other",
+        "status": "on-study",
+        "individual": {"reference": PATIENT},
+    }
     await put(shelf, other | {"study": {"reference": "ResearchStudy/other"}})
 
     await write_back(shelf, screening(), now=NOW)
