@@ -27,6 +27,8 @@ def decode(data: bytes) -> dict[str, Any]:
         resource = _DECODER.decode(text)
     except RecursionError:
         raise NotFhirError("The JSON is nested too deeply to be FHIR.", "not-json") from None
+    except ArithmeticError:  # an exponent that no decimal holds
+        raise NotFhirError("A number in the JSON is beyond all bounds.", "not-json") from None
     except UnicodeDecodeError:
         raise NotFhirError("The JSON is not in UTF-8; FHIR JSON has to be.", "not-json") from None
     except msgspec.DecodeError as error:
