@@ -336,7 +336,7 @@ async def test_records_that_the_server_does_not_hold_are_told_as_text(tmp_path: 
 class Elsewhere(LocalShelf):
     """A shelf of a server that does not hold the patient."""
 
-    async def holds(self, reference: str) -> bool:
+    async def holds(self, reference: str) -> bool:  # noqa: ARG002 - the port's signature
         """Hold nobody."""
         return False
 

@@ -1,0 +1,163 @@
+"""The hospital's server as a shelf: whole searches, transactions, and single writes where it has none."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import respx
+import stamina
+
+from service.errors import TryLater
+from service.fhir.write import Known, write_transaction
+from service.hospital.client import FhirClient, Server
+from service.hospital.commit import HospitalShelf
+from service.hospital.ports import Kept
+from service.hospital.refusals import Conflict, Refused
+from service.hospital.results import write_back
+from tests.screenings import NOW, screening
+
+pytestmark = pytest.mark.anyio
+
+BASE = "https://fhir.hospital.example/r4"
+FIRST = write_transaction(screening(), Known(), NOW)
+SUBJECT = {
+    "resourceType": "ResearchSubject",
+    "id": "s1",
+    "meta": {"versionId": "7"},
+    "status": "candidate",
+    "study": {"reference": "ResearchStudy/1"},
+    "individual": {"reference": "Patient/ho-001"},
+}
+GUIDANCE = {"resourceType": "GuidanceResponse", "id": "g1", "meta": {"versionId": "3"}}
+LATER = write_transaction(
+    screening(), Known(study="ResearchStudy/1", device="Device/1", subject=SUBJECT, guidance=GUIDANCE), NOW
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    """Repeat without pauses."""
+    with stamina.set_testing(True, attempts=2, cap=True):
+        yield
+
+
+async def commit(transaction: dict[str, Any]) -> list[Kept]:
+    """Commit a transaction."""
+    async with FhirClient(Server(base=BASE)) as client:
+        return await HospitalShelf(client).commit(transaction)
+
+
+def single_writes(router: respx.MockRouter, **statuses: int) -> list[tuple[str, str, Any]]:
+    """Play a server without transactions; return the list of its writes, by type and method."""
+    writes: list[tuple[str, str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        kind = str(request.url).removeprefix(f"{BASE}/").split("/")[0]
+        writes.append((request.method, kind, json.loads(request.content)))
+        status = statuses.get(kind, 201)
+        place = f"{BASE}/{kind}/{kind.lower()}-1/_history/1"
+        return httpx.Response(status, headers={"Location": place, "ETag": 'W/"1"'}, json={"resourceType": kind})
+
+    router.post(BASE).respond(405)
+    router.route(url__startswith=f"{BASE}/").mock(side_effect=answer)
+    return writes
+
+
+async def test_a_transaction_tells_what_was_kept(respx_mock: respx.MockRouter) -> None:
+    """References and versions are read from absolute and relative locations; a create that found one is not done."""
+    responses = [
+        {"status": "200 OK", "location": "ResearchStudy/1/_history/1", "etag": "1"},
+        {"status": "201 Created", "location": f"{BASE}/Device/2/_history/5"},
+        {"status": "201", "location": "ResearchSubject/3", "etag": 'W/"9"'},
+        {"status": "201 Created", "location": "GuidanceResponse/4/_history/1"},
+        {"status": "200 OK", "location": "Provenance/5/_history/1"},
+    ]
+    entries = [{"response": response} for response in responses]
+    respx_mock.post(BASE).respond(json={"resourceType": "Bundle", "type": "transaction-response", "entry": entries})
+
+    assert await commit(FIRST) == [
+        Kept("ResearchStudy/1", "1", done=False),
+        Kept("Device/2", "5", done=True),
+        Kept("ResearchSubject/3", "9", done=True),
+        Kept("GuidanceResponse/4", "1", done=True),
+        Kept("Provenance/5", "1", done=True),
+    ]
+
+
+async def test_a_transaction_that_is_not_accounted_for(respx_mock: respx.MockRouter) -> None:
+    """A server that does not answer for every entry leaves open what was done: try later."""
+    respx_mock.post(BASE).respond(json={"resourceType": "Bundle", "type": "transaction-response"})
+
+    with pytest.raises(TryLater):
+        await commit(FIRST)
+
+
+async def test_a_refused_transaction_is_not_taken_apart(respx_mock: respx.MockRouter) -> None:
+    """A transaction refused for its content is an error, with nothing written piece by piece."""
+    route = respx_mock.post(BASE).respond(422)
+
+    with pytest.raises(Refused):
+        await commit(FIRST)
+
+    assert len(respx_mock.calls) == route.call_count == 1
+
+
+async def test_without_transactions_a_first_write_goes_piece_by_piece(respx_mock: respx.MockRouter) -> None:
+    """The result goes before the new subject, the Provenance last, each with the references that the others got."""
+    writes = single_writes(respx_mock)
+
+    kept = await commit(FIRST)
+
+    assert [kind for _, kind, _ in writes] == [
+        "ResearchStudy",
+        "Device",
+        "GuidanceResponse",
+        "ResearchSubject",
+        "Provenance",
+    ]
+    sent = {kind: resource for _, kind, resource in writes}
+    assert sent["ResearchSubject"]["study"]["reference"] == "ResearchStudy/researchstudy-1"
+    assert sent["GuidanceResponse"]["performer"]["reference"] == "Device/device-1"
+    assert [target["reference"] for target in sent["Provenance"]["target"]] == [
+        "ResearchSubject/researchsubject-1",
+        "GuidanceResponse/guidanceresponse-1",
+    ]
+    assert [one.reference.partition("/")[0] for one in kept] == [
+        entry["resource"]["resourceType"] for entry in FIRST["entry"]
+    ]
+
+
+async def test_without_transactions_a_lost_race_writes_nothing_else(respx_mock: respx.MockRouter) -> None:
+    """The subject is changed first: when its version is stale, neither result nor Provenance is written."""
+    writes = single_writes(respx_mock, ResearchSubject=412)
+
+    with pytest.raises(Conflict):
+        await commit(LATER)
+
+    assert [(method, kind) for method, kind, _ in writes] == [("PUT", "ResearchSubject")]
+
+
+async def test_a_part_of_a_search_decides_nothing(respx_mock: respx.MockRouter) -> None:
+    """When a search is cut short, whose status it is cannot be known: nothing is written now."""
+    cut = {"resourceType": "Bundle", "type": "searchset", "total": 2}
+    respx_mock.post(url__regex=r".*/_search").respond(json=cut)
+
+    async with FhirClient(Server(base=BASE)) as client:
+        with pytest.raises(TryLater, match="only a part"):
+            await write_back(client, screening(), now=NOW)
+
+
+async def test_whether_a_patient_is_there(respx_mock: respx.MockRouter) -> None:
+    """Gone and unknown patients are not there; a server that refuses to say is an error."""
+    respx_mock.get(f"{BASE}/Patient/here").respond(json={"resourceType": "Patient"})
+    respx_mock.get(f"{BASE}/Patient/unknown").respond(404)
+    respx_mock.get(f"{BASE}/Patient/gone").respond(410)
+    respx_mock.get(f"{BASE}/Patient/hidden").respond(403)
+
+    async with FhirClient(Server(base=BASE)) as client:
+        shelf = HospitalShelf(client)
+        assert [await shelf.holds(f"Patient/{name}") for name in ("here", "unknown", "gone")] == [True, False, False]
+        with pytest.raises(Refused):
+            await shelf.holds("Patient/hidden")
