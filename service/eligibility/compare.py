@@ -82,7 +82,7 @@ def _upper_limits(ctx: Context, notion: Notion, candidate: Candidate) -> set[Fra
     return highs
 
 
-def gap_notes(rule: Bounds, gap: Decimal | None, candidates: Sequence[Candidate]) -> tuple[Note, ...]:
+def gap_notes(gap: Decimal | None, candidates: Sequence[Candidate]) -> tuple[Note, ...]:
     """Say where a value lies exactly on a bound that the protocol leaves out on both sides."""
     if gap is None:
         return ()

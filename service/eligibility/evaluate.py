@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from service.eligibility.context import Context
 from service.eligibility.findings import Finding, Leaf, Node, Note
@@ -45,7 +45,7 @@ from service.eligibility.study import Study
 from service.eligibility.truth import Truth, all_of, any_of, negate
 from service.eligibility.wording import rule_text
 
-LEAVES: dict[type[LeafRule], tuple[Callable[[Context, object], Verdict], str]] = {  # rule -> (how, its notion's field)
+LEAVES: dict[type[LeafRule], tuple[Callable[[Context, Any], Verdict], str]] = {  # rule -> (how, its notion's field)
     Age: (age, "age"),
     Sex: (sex, "notion"),
     Judgement: (judgement, "notion"),
@@ -61,7 +61,7 @@ LEAVES: dict[type[LeafRule], tuple[Callable[[Context, object], Verdict], str]] =
     ElapsedSince: (elapsed_since, "elapsed_since"),
     Classification: (classification, "classification"),
     OtherStudy: (other_study, "other_study"),
-}  # type: ignore[dict-item]
+}
 
 _NOTE_ORDER = {note: order for order, note in enumerate((Note.FLAGGED, *(n for n in Note if n is not Note.FLAGGED)))}
 
@@ -70,7 +70,7 @@ class PlannedLeaf(NamedTuple):
     """A leaf rule made ready: how it is evaluated, under which notion and in which words."""
 
     rule: LeafRule
-    how: Callable[[Context, object], Verdict]
+    how: Callable[[Context, Any], Verdict]
     notion: str
     text: str
 

@@ -14,7 +14,10 @@ def missing(study: Study, results: Sequence[CriterionResult], undecided: dict[st
     """Return missing data, most criteria unlocked first; then what to look for in must-pass criteria."""
     by_id = {result.criterion.id: result for result in results}
     data = [
-        (leaf, name) for name, leaves in undecided.items() for leaf in leaves if sort_of(study, leaf) is Open.MISSING_DATA
+        (leaf, name)
+        for name, leaves in undecided.items()
+        for leaf in leaves
+        if sort_of(study, leaf) is Open.MISSING_DATA
     ]
     words = [
         (leaf, name)

@@ -33,20 +33,20 @@ class When(NamedTuple):
 class Span(NamedTuple):
     """A length of calendar time: days (``d``) or calendar years (``a``), as UCUM spells them."""
 
-    count: int
+    length: int
     unit: str
 
     def before(self, day: date) -> date:
         """Return the day that lies one span before ``day``."""
-        return day - timedelta(self.count) if self.unit == "d" else add_years(day, -self.count)
+        return day - timedelta(self.length) if self.unit == "d" else add_years(day, -self.length)
 
     def after(self, day: date) -> date:
         """Return the day that lies one span after ``day``."""
-        return day + timedelta(self.count) if self.unit == "d" else add_years(day, self.count)
+        return day + timedelta(self.length) if self.unit == "d" else add_years(day, self.length)
 
     def __str__(self) -> str:
         """Write the span as the definitions do: ``180 d``."""
-        return f"{self.count} {self.unit}"
+        return f"{self.length} {self.unit}"
 
 
 def add_years(day: date, years: int) -> date:

@@ -11,8 +11,8 @@ from service.eligibility.evaluate import children, plan
 from service.eligibility.findings import Finding, Leaf
 from service.eligibility.moment import add_years, read_when
 from service.eligibility.open import truth_with
-from service.eligibility.rules import Age, DiagnosedWithin, Kind, LeafRule, Not, Rule, Same
 from service.eligibility.results import CriterionResult
+from service.eligibility.rules import Age, DiagnosedWithin, Kind, LeafRule, Not, Rule, Same
 from service.eligibility.truth import Truth, negate
 
 
@@ -33,7 +33,9 @@ def recovery(ctx: Context, fails: list[CriterionResult]) -> Recovery:
         softened = dict.fromkeys(waiting, Truth.UNKNOWN)
         if truth_with(fail.finding, softened) is truth:
             return Recovery(recoverable=False, rescreen_after=None)
-        days += [waiting[leaf] for leaf in _failing(fail.criterion.rule, fail.finding, truth, softened) if leaf in waiting]
+        days += [
+            waiting[leaf] for leaf in _failing(fail.criterion.rule, fail.finding, truth, softened) if leaf in waiting
+        ]
     return Recovery(recoverable=True, rescreen_after=max([*days, ctx.as_of + timedelta(1)]))
 
 
@@ -66,7 +68,9 @@ def _day(ctx: Context, rule: LeafRule, leaf: Leaf) -> date | None:
     if isinstance(rule, Age):
         return _birthday(ctx, rule)
     if isinstance(rule, DiagnosedWithin):
-        onsets = [e.onset.first for e in ctx.entries(rule.diagnosed) if e.onset is not None and e.source in leaf.sources]
+        onsets = [
+            e.onset.first for e in ctx.entries(rule.diagnosed) if e.onset is not None and e.source in leaf.sources
+        ]
         return rule.within.after(max(onsets)) if onsets else None
     notion = ctx.study.notions.get(leaf.notion)
     if notion is None or notion.recovers_after is None:
@@ -83,4 +87,3 @@ def _birthday(ctx: Context, rule: Age) -> date | None:
         return None
     day = add_years(birth.first, int(lower))
     return day if day > ctx.as_of else None
-

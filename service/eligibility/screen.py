@@ -101,7 +101,7 @@ def _denies(chart: Chart, as_of: date) -> bool:
     general = [c for c in general if c.when is None or c.when.first <= as_of]
     if not general:
         return False
-    latest = max((_moment(c) for c in general))
+    latest = max(_moment(c) for c in general)
     newest = [c for c in general if _moment(c) == latest]
     return any(c.status == "active" and c.permits is False and not c.nested_permit for c in newest)
 
@@ -165,4 +165,3 @@ def _person_status(ctx: Context, own_subjects: Container[str]) -> str | None:
 
 def _warnings(chart: Chart, ctx: Context) -> tuple[Warning_, ...]:
     return tuple(sorted({*chart.warnings, *ctx.warnings}))
-

@@ -174,7 +174,7 @@ def _implausible(notion: Notion, interval: Interval) -> bool:
 def _ratios(
     ctx: Context, notion: Notion, measured: str, predicted: str, quantity: str, tag: str | None
 ) -> Iterable[Candidate]:
-    """measured / predicted x 100, with the newest predicted value of the same day."""
+    """Measured / predicted x 100, with the newest predicted value of the same day."""
     bare = Notion(id=measured, label={}, nature=notion.nature, resources=notion.resources, quantity=quantity)
     tops = [c for r in ctx.readings(measured) if isinstance(c := convert(ctx, bare, r), Candidate)]
     if not tops:
@@ -258,8 +258,8 @@ def _select(ctx: Context, notion: Notion) -> Selection:
             return Selection((), reason, (), (*(show(notion, ctx, c) for c in best), *shown), marked)
     if line.unusable:
         reading, reason = max(line.unusable, key=lambda pair: _recency(pair[0]))
-        notes = (Note.RECORD_UNREADABLE,) if reading.unreadable else ()
-        return Selection((), reason, notes, (_show_reading(ctx, notion, reading), *shown), marked)
+        unreadable: tuple[Note, ...] = (Note.RECORD_UNREADABLE,) if reading.unreadable else ()
+        return Selection((), reason, unreadable, (_show_reading(ctx, notion, reading), *shown), marked)
     if line.old:
         reason, notes = ctx.gap(notion, Reason.TOO_OLD)
         return Selection((), reason, notes, (*(show(notion, ctx, c) for c in newest(ctx, line.old)), *shown), marked)

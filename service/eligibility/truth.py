@@ -19,7 +19,7 @@ class Truth(Enum):
         raise TypeError("a Truth has three values: compare it with Truth.TRUE or Truth.FALSE")
 
     @classmethod
-    def of(cls, value: bool | None) -> Truth:  # noqa: FBT001 - the one place where a bool comes in
+    def of(cls, value: bool | None) -> Truth:
         """Read the result of a comparison that may be undecided (``None``)."""
         if value is None:
             return cls.UNKNOWN

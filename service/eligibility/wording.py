@@ -14,7 +14,6 @@ from service.eligibility.rules import (
     DiagnosedWithin,
     ElapsedSince,
     Exists,
-    InEffect,
     Judgement,
     LeafRule,
     Measure,
@@ -34,7 +33,7 @@ def bounds_text(bounds: Bounds, unit: str) -> str:
 @singledispatch
 def rule_text(rule: LeafRule) -> str:
     """Return the rule's short form; a kind without one is its own description."""
-    return rule.op
+    return rule.op.replace("-", " ")
 
 
 @rule_text.register
@@ -84,11 +83,6 @@ def _(rule: Exists) -> str:
 @rule_text.register
 def _(rule: DiagnosedWithin) -> str:
     return f"onset less than {rule.within} ago"
-
-
-@rule_text.register
-def _(rule: InEffect) -> str:
-    return "in effect"
 
 
 @rule_text.register

@@ -14,7 +14,7 @@ from service.eligibility.findings import Note, Reason, Value
 from service.eligibility.leaves.positive import present
 from service.eligibility.leaves.verdict import Verdict, sources_of
 from service.eligibility.rules import Alternative, Classification
-from service.eligibility.select import Candidate, convert, select, timeline, value_of
+from service.eligibility.select import Candidate, select, timeline, value_of
 from service.eligibility.truth import Truth
 
 

@@ -96,8 +96,8 @@ def other_study(ctx: Context, rule: OtherStudy) -> Verdict:
             statuses = ", ".join(sorted({p.status for p, _ in ones}))
             sources = tuple(sorted({p.source for p, _ in ones}))
             notes = tuple(note for _, found in ones for note in found)
-            reason = Reason.NEEDS_JUDGEMENT if truth is Truth.UNKNOWN else None
-            return Verdict(truth, reason, Value(statuses, "", statuses), None, sources, notes)
+            judged = Reason.NEEDS_JUDGEMENT if truth is Truth.UNKNOWN else None
+            return Verdict(truth, judged, Value(statuses, "", statuses), None, sources, notes)
     notion = ctx.study.notions[rule.other_study]
     recorded = [e for e in ctx.entries(notion.id) if e.role in (Role.MATCH, Role.REVIEW) and e.activity == "active"]
     if recorded:

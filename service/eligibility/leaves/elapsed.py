@@ -27,8 +27,8 @@ def elapsed_since(ctx: Context, rule: ElapsedSince) -> Verdict:
     if answer is not None:
         return answer
     if recorded:
-        notes = (Note.RECORD_UNREADABLE,) if any(r.unreadable for r in recorded) else ()
-        return Verdict(Truth.UNKNOWN, Reason.NO_USABLE_VALUE, sources=sources_of(recorded), notes=notes)
+        broken: tuple[Note, ...] = (Note.RECORD_UNREADABLE,) if any(r.unreadable for r in recorded) else ()
+        return Verdict(Truth.UNKNOWN, Reason.NO_USABLE_VALUE, sources=sources_of(recorded), notes=broken)
     reason, notes = ctx.gap(notion)
     return Verdict(Truth.UNKNOWN, reason, notes=notes)
 

@@ -58,7 +58,7 @@ def _verdict(
     )
 
 
-def _nothing(chosen: Selection, not_measurable_is_judged: bool) -> Verdict:  # noqa: FBT001 - a rule's own setting
+def _nothing(chosen: Selection, not_measurable_is_judged: bool) -> Verdict:
     reason = chosen.reason
     if chosen.not_measurable and not_measurable_is_judged:
         reason = Reason.NEEDS_JUDGEMENT
@@ -119,7 +119,7 @@ def _ask(ctx: Context, method: Method) -> Verdict | None:
     wanted = comparisons(method)
     answers = [candidate_answer(c, wanted) for c in chosen.group]
     answer = agree(answers, contested=any(c.contested for c in chosen.group))
-    notes = (*chosen.notes, *gap_notes(method, method.gap, chosen.group))
+    notes = (*chosen.notes, *gap_notes(method.gap, chosen.group))
     return _verdict(ctx, notion, answer, chosen.group, notes)
 
 

@@ -61,17 +61,18 @@ def _pairs(firsts: Sequence[Candidate], seconds: Sequence[Candidate]) -> list[Ca
     for one in firsts:
         same = [two for two in seconds if two.sources == one.sources]
         same = same or [two for two in seconds if _one_moment(one.when, two.when)]
-        for two in same:
-            pairs.append(
-                one._replace(
-                    intervals=(*one.intervals, *two.intervals),
-                    sources=tuple(sorted({*one.sources, *two.sources})),
-                    received=f"{one.received} / {two.received}",
-                    contested=one.contested or two.contested,
-                    standing=min(one.standing, two.standing),
-                )
-            )
+        pairs += [_joined(one, two) for two in same]
     return pairs
+
+
+def _joined(one: Candidate, two: Candidate) -> Candidate:
+    return one._replace(
+        intervals=(*one.intervals, *two.intervals),
+        sources=tuple(sorted({*one.sources, *two.sources})),
+        received=f"{one.received} / {two.received}",
+        contested=one.contested or two.contested,
+        standing=min(one.standing, two.standing),
+    )
 
 
 def _one_moment(one: When, two: When) -> bool:

@@ -52,11 +52,8 @@ def _by_number(notion: Notion, reading: Reading) -> bool | None:
 
 def present(ctx: Context, notion: Notion, tag: str | None = None) -> list[Entry | Reading]:
     """Return the records that show a finding at any time: once present is present."""
-    return [
-        record
-        for record in (*confirmed(ctx, notion), *positive_readings(ctx, notion))
-        if tag is None or tag in record.tags
-    ]
+    records: list[Entry | Reading] = [*confirmed(ctx, notion), *positive_readings(ctx, notion)]
+    return [record for record in records if tag is None or tag in record.tags]
 
 
 def confirmed(ctx: Context, notion: Notion) -> list[Entry]:
