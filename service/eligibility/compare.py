@@ -56,13 +56,12 @@ def over_upper_limit(ctx: Context, notion: Notion, rule: UpperLimit, candidate: 
     """Compare a candidate with a multiple of its own upper limit, or with a plausible one's bounds."""
     highs = _upper_limits(ctx, notion, candidate)
     value = candidate.intervals[0]
-    times = Fraction(rule.times)
     if len(highs) > 1:
         return Answer(Truth.UNKNOWN, Reason.NO_REFERENCE_RANGE)
     if highs:
-        truth = Truth.of(value.compare("gt", highs.pop() * times))
+        truth = Truth.of(value.compare("gt", highs.pop() * Fraction(rule.times)))
         return Answer(truth, candidate.undecided if truth is Truth.UNKNOWN else None)
-    ends = {Truth.of(value.compare("gt", limit * times)) for limit in (Fraction(rule.low), Fraction(rule.high))}
+    ends = {Truth.of(value.compare("gt", limit * rule.times)) for limit in (rule.low, rule.high)}
     if len(ends) == 1 and Truth.UNKNOWN not in ends:
         return Answer(ends.pop(), None)
     return Answer(Truth.UNKNOWN, Reason.NO_REFERENCE_RANGE)

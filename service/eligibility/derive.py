@@ -131,9 +131,9 @@ def _apply(ctx: Context, formula: Formula, candidate: Candidate, haemoglobin: In
             )
             intervals.append(
                 Interval(
-                    None if value.low is None else value.low * (low if low is not None else 0),
+                    None if value.low is None else Fraction(value.low) * (low if low is not None else 0),
                     value.low_open,
-                    None if value.high is None or high is None else value.high * high,
+                    None if value.high is None or high is None else Fraction(value.high) * high,
                     value.high_open,
                 )
             )

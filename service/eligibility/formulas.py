@@ -6,16 +6,17 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from service.eligibility.notions import Formula
+from service.eligibility.quantity import Number
 
 _DIGITS = 28  # of the powers in CKD-EPI, far beyond any clinical precision
 
 
-def ckd_epi(formula: Formula, sex: str, creatinine: Fraction, age: int) -> Fraction:
+def ckd_epi(formula: Formula, sex: str, creatinine: Number, age: int) -> Fraction:
     """Return the estimated filtration rate in mL/min/1.73 m² from creatinine in mg/dL and age in years.
 
     scale × min(Scr/κ, 1)^α × max(Scr/κ, 1)^exponent × yearly^age × sex factor (CKD-EPI 2021).
     """
-    ratio = creatinine / Fraction(_of(formula, "kappa", sex))
+    ratio = Fraction(creatinine) / Fraction(_of(formula, "kappa", sex))
     with localcontext() as context:
         context.prec = _DIGITS
         scr = Decimal(ratio.numerator) / Decimal(ratio.denominator)
@@ -29,16 +30,17 @@ def ckd_epi(formula: Formula, sex: str, creatinine: Fraction, age: int) -> Fract
     return Fraction(value)
 
 
-def body_mass_index(formula: Formula, kilograms: Fraction, centimetres: Fraction) -> Fraction:
+def body_mass_index(formula: Formula, kilograms: Number, centimetres: Number) -> Fraction:
     """Return kg/m² from weight in kg and height in cm."""
-    metres = centimetres / Fraction(_of(formula, "per_metre"))
-    return kilograms / metres**2
+    metres = Fraction(centimetres) / Fraction(_of(formula, "per_metre"))
+    return Fraction(kilograms) / metres**2
 
 
-def haemoglobin_factor(formula: Formula, sex: str, haemoglobin: Fraction) -> Fraction:
+def haemoglobin_factor(formula: Formula, sex: str, haemoglobin: Number) -> Fraction:
     """Return by how much a DLCO is multiplied to correct it for haemoglobin in g/dL (Cotes)."""
     offset, slope = Fraction(_of(formula, "offset", sex)), Fraction(_of(formula, "slope"))
-    return (offset + haemoglobin) / (slope * haemoglobin)
+    measured = Fraction(haemoglobin)
+    return (offset + measured) / (slope * measured)
 
 
 def _of(formula: Formula, name: str, sex: str | None = None) -> Decimal:

@@ -19,65 +19,61 @@ _REMEMBERED = 16_384  # distinct spellings of units kept; a chart repeats a few 
 _MICRO = str.maketrans("µμ", "uu")  # U+00B5 and U+03BC, both printed as the prefix that UCUM writes u
 
 
-def exact_fraction(number: Decimal | Fraction | int) -> Fraction:
-    """The number without rounding. Raises ``ValueError`` when it is not finite, or beyond 10^±100."""
-    if isinstance(number, Decimal) and not (number.is_finite() and abs(number.adjusted()) <= _LARGEST_EXPONENT):
-        raise ValueError("not a number that a measurement can have")
+Number = Decimal | Fraction  # both exact and comparable with each other; a Decimal is the faster one
+
+
+def measurable(number: Number | int) -> Number:
+    """The number itself. Raises ``ValueError`` when it is not finite, or beyond 10^±100."""
+    if isinstance(number, Decimal):
+        if not (number.is_finite() and abs(number.adjusted()) <= _LARGEST_EXPONENT):
+            raise ValueError("not a number that a measurement can have")
+        return number
     return Fraction(number)
 
 
 class Interval(NamedTuple):
     """The values that a quantity may have; ``None`` is an end without bound, an open end is not itself included."""
 
-    low: Fraction | None
+    low: Number | None
     low_open: bool
-    high: Fraction | None
+    high: Number | None
     high_open: bool
 
     @classmethod
-    def exact(cls, number: Decimal | Fraction | int) -> Interval:
-        """One value. Raises ``ValueError`` as ``exact_fraction`` does."""
+    def exact(cls, number: Number | int) -> Interval:
+        """One value. Raises ``ValueError`` as ``measurable`` does."""
         return cls.between(number, number)
 
     @classmethod
-    def between(cls, low: Decimal | Fraction | int, high: Decimal | Fraction | int) -> Interval:
+    def between(cls, low: Number | int, high: Number | int) -> Interval:
         """From ``low`` to ``high``, both included. Raises ``ValueError`` when ``low`` is above ``high``."""
-        interval = cls(exact_fraction(low), False, exact_fraction(high), False)
+        interval = cls(measurable(low), False, measurable(high), False)
         if low > high:
             raise ValueError("an interval begins at its lower end")
         return interval
 
     @classmethod
-    def from_comparator(cls, comparator: Comparator | None, number: Decimal | Fraction | int) -> Interval:
+    def from_comparator(cls, comparator: Comparator | None, number: Number | int) -> Interval:
         """The values that a FHIR ``Quantity.comparator`` leaves open: ``<5`` is anything below 5."""
-        limit = exact_fraction(number)
-        match comparator:
-            case None:
-                return cls(limit, False, limit, False)
-            case "<" | "<=":
-                return cls(None, False, limit, comparator == "<")
-            case ">" | ">=":
-                return cls(limit, comparator == ">", None, False)
+        limit = measurable(number)
+        if comparator is None:
+            return cls(limit, False, limit, False)
+        if comparator in ("<", "<="):
+            return cls(None, False, limit, comparator == "<")
+        if comparator in (">", ">="):
+            return cls(limit, comparator == ">", None, False)
         raise ValueError("not a comparator of FHIR R4")
 
-    def compare(self, op: Comparison, threshold: Decimal | Fraction | int) -> bool | None:
+    def compare(self, op: Comparison, threshold: Number | int) -> bool | None:
         """Whether every value compares so; ``None`` where some do and some do not."""
-        limit = exact_fraction(threshold)
-        match op:
-            case "lt":
-                return self._all_below(limit, strictly=True)
-            case "le":
-                return self._all_below(limit, strictly=False)
-            case "gt":
-                below = self._all_below(limit, strictly=False)
-            case "ge":
-                below = self._all_below(limit, strictly=True)
-        return None if below is None else not below
+        below = self._all_below(threshold, strictly=op in ("lt", "ge"))
+        return below if op in ("lt", "le") or below is None else not below
 
-    def _all_below(self, limit: Fraction, *, strictly: bool) -> bool | None:
-        if self.high is not None and (self.high < limit or (self.high == limit and (self.high_open or not strictly))):
+    def _all_below(self, limit: Number | int, *, strictly: bool) -> bool | None:
+        low, high = self.low, self.high
+        if high is not None and (high < limit or (high == limit and (self.high_open or not strictly))):
             return True
-        if self.low is not None and (self.low > limit or (self.low == limit and (self.low_open or strictly))):
+        if low is not None and (low > limit or (low == limit and (self.low_open or strictly))):
             return False
         return None
 
@@ -86,11 +82,11 @@ class Interval(NamedTuple):
         if factor <= 0:
             raise ValueError("a factor of conversion is above zero")
         return self._replace(
-            low=None if self.low is None else self.low * factor,
-            high=None if self.high is None else self.high * factor,
+            low=None if self.low is None else Fraction(self.low) * factor,
+            high=None if self.high is None else Fraction(self.high) * factor,
         )
 
-    def outside(self, low: Decimal | Fraction | int, high: Decimal | Fraction | int) -> bool:
+    def outside(self, low: Number | int, high: Number | int) -> bool:
         """Whether no value lies from ``low`` to ``high``, both included."""
         return self.compare("lt", low) is True or self.compare("gt", high) is True
 
@@ -171,11 +167,15 @@ class UnitTable:
         return UnitProblem.WRONG_DIMENSION if factor is None else factor
 
 
-def decimal_text(number: Decimal | Fraction, places: int | None = None) -> str:
+def decimal_text(number: Number, places: int | None = None) -> str:
     """The number as people write it: no exponent, no trailing zeros, rounded half to even at ``places``.
 
     Without ``places`` it is exact, but for a fraction that no decimal can write (1/3): that is rounded at ten places.
     """
+    if places is None and isinstance(number, Decimal):
+        text = format(number, "f")
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return "0" if text in ("-0", "") else text
     fraction = Fraction(number)
     if places is None:
         places = _places_needed(fraction)

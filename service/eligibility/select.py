@@ -156,7 +156,7 @@ def convert(ctx: Context, notion: Notion, reading: Reading, extra: frozenset[str
         return Reason.NO_USABLE_VALUE
     if factor != 1:
         interval = interval.scaled(factor)
-    if notion.whole and interval.low is not None and interval.low == interval.high and interval.low.denominator != 1:
+    if notion.whole and interval.low is not None and interval.low == interval.high and interval.low % 1 != 0:
         return Reason.NO_USABLE_VALUE
     if _implausible(notion, interval):
         return Reason.NO_USABLE_VALUE
@@ -186,7 +186,7 @@ def _ratios(
             low = bottom.intervals[0].low
             if low is None or low <= 0 or bottom.intervals[0].high != low:
                 continue
-            interval = top.intervals[0].scaled(100 / low)
+            interval = top.intervals[0].scaled(100 / Fraction(low))
             if not _implausible(notion, interval):
                 yield top._replace(
                     intervals=(interval,),
@@ -363,7 +363,7 @@ def interval_text(interval: Interval, places: int | None = None) -> str:
         return ("<" if interval.high_open else "≤") + decimal_text(high, places)
     if high is None and low is not None:
         return (">" if interval.low_open else "≥") + decimal_text(low, places)
-    ends = [decimal_text(end, places) for end in (low, high) if isinstance(end, Fraction)]
+    ends = [decimal_text(end, places) for end in (low, high) if end is not None]
     return "–".join(ends)
 
 

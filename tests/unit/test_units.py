@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from ucumvert import PintUcumRegistry
 
-from service.eligibility.quantity import Interval, UnitProblem, UnitTable, decimal_text, exact_fraction
+from service.eligibility.quantity import Interval, UnitProblem, UnitTable, decimal_text, measurable
 from service.study.tables import load_units
 
 UNITS = load_units(Path(__file__).parents[2] / "mappings" / "units.yaml")
@@ -266,13 +266,13 @@ def test_comparators_of_other_versions_are_refused() -> None:
 def test_numbers_that_no_measurement_has(text: str) -> None:
     """A number that is not finite or absurdly far from 1 is refused before it can fill the memory."""
     with pytest.raises(ValueError, match="not a number"):
-        exact_fraction(Decimal(text))
+        measurable(Decimal(text))
 
 
 def test_plain_zero_is_a_number() -> None:
     """Zero is a value, with however many decimals, but not with an absurd exponent."""
-    assert exact_fraction(Decimal("0.000")) == 0
-    assert exact_fraction(Decimal("1E+100")) == 10**100
+    assert measurable(Decimal("0.000")) == 0
+    assert measurable(Decimal("1E+100")) == 10**100
 
 
 @pytest.mark.parametrize(

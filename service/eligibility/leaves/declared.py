@@ -54,8 +54,8 @@ def consent(ctx: Context, rule: Consented) -> Verdict:
     if len(answers) > 1:
         return Verdict(Truth.UNKNOWN, Reason.RECORDS_DISAGREE, effective=effective, sources=sources)
     truth = answers.pop()
-    reason = Reason.NEEDS_JUDGEMENT if truth is Truth.UNKNOWN else None
-    return Verdict(truth, reason, Value(newest[0].status, "", newest[0].status), effective, sources)
+    judged = Reason.NEEDS_JUDGEMENT if truth is Truth.UNKNOWN else None
+    return Verdict(truth, judged, Value(newest[0].status, "", newest[0].status), effective, sources)
 
 
 def _later_time(one: object, than: object) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 from service.eligibility.chart import Entry, Reading
 from service.eligibility.codes import Role
@@ -29,9 +28,9 @@ def _by_number(notion: Notion, reading: Reading) -> bool | None:
     quantity = reading.quantity
     if quantity is None or quantity.value is None:
         return None
-    value = Fraction(quantity.value)
+    value = quantity.value
     highs = {
-        Fraction(limits.high.value)
+        limits.high.value
         for limits in reading.limits
         if limits.normal and limits.high is not None and limits.high.value is not None
         and (limits.high.unit or limits.high.code or quantity.unit or quantity.code)
