@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
+from service.eligibility.codes import Role
 from service.eligibility.rules import AllOf, AnyOf, Not
 from service.study.definitions import Definitions, Problem
 from service.study.load import load_context, load_study, study_ids
@@ -27,7 +28,7 @@ class _Known(NamedTuple):
 
 
 def missing_names(definitions: Definitions) -> Iterator[Problem]:
-    """Every notion, value set, unit, formula, tag, rule and decision that is named exists."""
+    """Every notion, value set, kind of quantity, formula, tag, role, rule and decision that is named exists."""
     known = _known(definitions)
     for placed in definitions.rules:
         if not isinstance(placed.rule, AllOf | AnyOf | Not):
@@ -50,11 +51,11 @@ def _known(definitions: Definitions) -> _Known:
         Thing.NOTION: (frozenset(study.notions), "notions.yaml"),
         Thing.VALUE_SET: (frozenset(file.stem for file in (mappings / "value_sets").glob("*.csv")), "value_sets/"),
         Thing.QUANTITY: (frozenset(study.units.kinds), "units.yaml"),
-        Thing.UNIT: (frozenset(unit for kind in study.units.kinds.values() for unit in kind.factors), "units.yaml"),
         Thing.FORMULA: (frozenset(study.formulas), "formulas.yaml"),
         Thing.TAG: (frozenset(tags).union(*(row.tags for row in rows)), "The column 'tag' of value_sets/"),
         Thing.CRITERION: (criteria, "criteria.yaml"),
         Thing.RULE: (frozenset(definitions.same), "criteria.yaml"),
+        Thing.ROLE: (frozenset(Role), "The column 'role' of value_sets/"),
     }
     decisions = mappings.parent / "docs" / "decisions"
     if decisions.is_dir():  # an installed package carries the rules, not the documents

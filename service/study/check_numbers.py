@@ -27,10 +27,13 @@ def other_units(definitions: Definitions) -> Iterator[Problem]:
     for placed in definitions.rules:
         for compared in _compared(placed.rule):
             notion = study.notions.get(compared.notion)
-            if notion is None or notion.quantity not in study.units.kinds:
-                continue
-            canonical = study.units.canonical(notion.quantity)
-            if compared.unit != canonical:
+            if notion is None or (notion.quantity and notion.quantity not in study.units.kinds):
+                continue  # missing_names says so
+            canonical = study.units.canonical(notion.quantity) if notion.quantity else None
+            if canonical is None:
+                problem = f"{compared.notion} is compared, but is no quantity."
+                yield definitions.in_rules(placed, problem, "Give it a 'quantity' in notions.yaml.")
+            elif compared.unit != canonical:
                 problem = f"{compared.notion} is compared in {canonical}, the threshold is in {compared.unit}."
                 yield definitions.in_rules(placed, problem, f"Convert it and write 'unit: \"{canonical}\"'.")
 

@@ -21,7 +21,7 @@ _KINDS = {"I": Kind.INCLUSION, "E": Kind.EXCLUSION}
 def check_study(study: Study, mappings: Path) -> list[Problem]:
     """Everything that is wrong with a study's definitions, by file and line; none when they hang together."""
     definitions = Definitions(study, mappings)
-    found = [problem for check in _CHECKS for problem in check(definitions)]
+    found = [problem for check in CHECKS for problem in check(definitions)]
     return sorted(found, key=lambda problem: (str(problem.file), problem.line or 0))
 
 
@@ -99,7 +99,7 @@ def absence_has_a_reason(definitions: Definitions) -> Iterator[Problem]:
             yield definitions.in_rules(placed, "absence decides without a reason.", "Say why as 'because'.")
 
 
-_CHECKS = (
+CHECKS = (
     criteria_as_printed,
     ids_stand_once,
     quotes_are_verbatim,

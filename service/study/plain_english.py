@@ -62,7 +62,7 @@ def missing_in_words(rule: Rule, notions: Notions) -> str:
 
 def span(length: Span) -> str:
     """A length of time for people: 180 days."""
-    return f"{length.count} {_UNITS[length.unit]}"
+    return f"{length.length} {_UNITS[length.unit]}"
 
 
 def _missing_value(rule: Measure | ByMethod | Pair, notions: Notions) -> str:

@@ -1,4 +1,4 @@
-"""What a rule or a notion names elsewhere: notions, value sets, units, formulas, tags, other rules, decisions."""
+"""What a rule or a notion names elsewhere: notions, value sets, formulas, tags, other rules, decisions."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Thing(StrEnum):
     NOTION = "notion"
     VALUE_SET = "value set"
     QUANTITY = "kind of quantity"
-    UNIT = "unit"
     FORMULA = "formula"
     TAG = "tag"
     CRITERION = "criterion"
     RULE = "rule"
     READING = "decision"
+    ROLE = "role"
 
 
 class Reference(NamedTuple):
@@ -48,22 +48,22 @@ NAMING_FIELDS: Mapping[str, Thing] = {
         (
             "tag", "tags", "last", "last_resort", "shown_only", "promoted_by", "already", "lasts", "permanent",
             "removed_by", "undatable", "tagged", "status_unstated", "newest_of_kind", "first", "second", "counts",
-            "refuses", "beside",
+            "refuses", "beside", "detection",
         ),
         Thing.TAG,
     ),
     "quantity": Thing.QUANTITY,
-    "unit": Thing.UNIT,
     "formula": Thing.FORMULA,
     "evidence_of": Thing.CRITERION,
     "same_as": Thing.RULE,
     "reading": Thing.READING,
+    "roles": Thing.ROLE,
 }  # fmt: skip
 # What the values of such a dict name.
 _VALUES_OF_DICTS: Mapping[str, Thing] = {
     "performed_with": Thing.TAG, "removed_by": Thing.TAG, "beside": Thing.NOTION,
 }  # fmt: skip
-_NO_TAG = "otherwise"  # in a dict of tags: all the others
+_NO_TAG = {"otherwise", "any"}  # all the others, all
 
 
 def references(node: Any) -> Iterator[Reference]:
@@ -84,7 +84,7 @@ def _names(thing: Thing, value: Any, field: str) -> Iterator[Reference]:
     elif not isinstance(value, tuple | dict):
         return  # nothing named, or a number of the same name (PairLimits)
     for name in value:
-        if isinstance(name, str) and name and not (thing is Thing.TAG and name == _NO_TAG):
+        if isinstance(name, str) and name and not (thing is Thing.TAG and name in _NO_TAG):
             yield Reference(thing, name, field)
     if isinstance(value, dict) and field in _VALUES_OF_DICTS:
         for name in value.values():
