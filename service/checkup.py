@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from service import app
 from service.config import Settings, load_settings, unknown_names
 from service.errors import CandorError, DefinitionError
+from service.screeners import load, mappings
+from service.servers import capabilities, read_server, write_server
 from service.study.checks import check_study
 from service.study.load import study_ids
 
@@ -40,7 +41,7 @@ def check(file: Path | None) -> Iterator[Finding]:
 
 
 def _definitions(settings: Settings) -> Iterator[Finding]:
-    folder = app.mappings(settings)
+    folder = mappings(settings)
     known = study_ids(folder)
     if not known:
         yield Finding(
@@ -48,7 +49,7 @@ def _definitions(settings: Settings) -> Iterator[Finding]:
         )
     for study in known:
         try:
-            loaded = app.load(settings, study)
+            loaded = load(settings, study)
             problems = check_study(loaded, folder)
         except DefinitionError as error:
             yield Finding(False, str(error))
@@ -61,14 +62,14 @@ def _definitions(settings: Settings) -> Iterator[Finding]:
 
 
 def _hospital(settings: Settings) -> Iterator[Finding]:
-    if app.write_server(settings) is None:
+    if write_server(settings) is None:
         yield Finding(True, "No hospital server is set (CANDOR_FHIR_URL): Bundles and files can be screened.")
         return
-    reads, writes = app.read_server(settings), app.write_server(settings)
+    reads, writes = read_server(settings), write_server(settings)
     for server in dict.fromkeys(filter(None, (reads, writes))):
         name = "CANDOR_FHIR_URL" if server == reads else "CANDOR_FHIR_WRITE_URL"
         try:
-            statement = asyncio.run(app.capabilities(server))
+            statement = asyncio.run(capabilities(server))
         except CandorError as error:
             yield Finding(False, f"{name}: {error}", "Check the URL, the token, and that the server is up.")
             continue

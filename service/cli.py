@@ -1,4 +1,8 @@
-"""The command line: results go to stdout, everything else to stderr, and the exit code says how it went."""
+"""The command line: results go to stdout, everything else to stderr, and the exit code says how it went.
+
+The web framework, the HTTP client and the FHIR models take longer to load than a chart to screen: the commands that
+need them import them.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +13,22 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from io import TextIOWrapper
 from pathlib import Path
+from traceback import extract_tb
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from service import __version__, app, checkup, demo, terminal
+from service import __version__, terminal
 from service.config import Settings, load_settings
 from service.eligibility.results import NotScreened
 from service.errors import CandorError, InputError, TryLater
 from service.population.sources import Source, open_source
+from service.screeners import load, screener
 from service.screening.patient import Answer, Result, Screener, reference_of, today
 from service.screening.ports import Pulled
 from service.study.review_sheet import review_sheet
 
-DONE, USAGE, SETTING, IN_PART, LATER = 0, 2, 3, 4, 75
+DONE, BUG, USAGE, SETTING, IN_PART, LATER = 0, 1, 2, 3, 4, 75
 
 cli = typer.Typer(
     name="candor",
@@ -80,21 +85,23 @@ def screen(  # noqa: PLR0913, PLR0917 - one parameter an option
         raise InputError("Name a SOURCE, or with --patient a patient of the hospital server.")
     if source is not None and write_back:
         raise InputError("--write-back posts about a patient of the hospital server: leave SOURCE out.")
-    screener = app.screener(settings, study)
+    screens = screener(settings, study)
     if source is not None:
-        code = _screen_source(screener, source, only, day, json=json)
+        code = _screen_source(screens, source, only, day, json=json)
     else:
-        code = _screen_hospital(settings, screener, str(only), day, json=json, write_back=write_back)
+        code = _screen_hospital(settings, screens, str(only), day, json=json, write_back=write_back)
     raise typer.Exit(code)
 
 
 @cli.command()
 def check(context: typer.Context, config: Config = None) -> None:
     """Check definitions, settings and the connection to the hospital server, each with what to do about it."""
+    from service import checkup  # noqa: PLC0415
+
     out = terminal.console()
     code = DONE
     for good, what, remedy in checkup.check(config or context.obj):
-        out.print(terminal.checked(what, remedy, good=good))
+        out.print(terminal.checked(what, remedy, good=good), soft_wrap=True)
         code = code if good else SETTING
     raise typer.Exit(code)
 
@@ -102,18 +109,22 @@ def check(context: typer.Context, config: Config = None) -> None:
 @cli.command("review-sheet")
 def print_review_sheet(context: typer.Context, study: Study = None, config: Config = None) -> None:
     """Print the page that a clinician signs: the protocol's words and the rules side by side (Markdown)."""
-    sys.stdout.write(review_sheet(app.load(load_settings(config or context.obj), study)))
+    sys.stdout.write(review_sheet(load(load_settings(config or context.obj), study)))
 
 
 @cli.command("demo")
 def run_demo(context: typer.Context, config: Config = None) -> None:
     """Screen a dozen sample charts, without any server; what would be posted is kept in a local folder."""
+    from service import demo  # noqa: PLC0415
+
     demo.run(load_settings(config or context.obj), terminal.console())
 
 
 @cli.command()
 def serve(context: typer.Context, config: Config = None) -> None:
     """Run the HTTP service, on CANDOR_HOST and CANDOR_PORT."""
+    from service import app  # noqa: PLC0415
+
     app.serve(load_settings(config or context.obj))
 
 
@@ -145,8 +156,10 @@ def _results(screener: Screener, source: Source, only: str | None, day: date) ->
 def _screen_hospital(
     settings: Settings, screener: Screener, patient: str, day: date, *, json: bool, write_back: bool
 ) -> int:
+    from service.servers import connected  # noqa: PLC0415
+
     async def ask() -> Answer:
-        async with app.connected(settings, screener) as ready:
+        async with connected(settings, screener) as ready:
             return await ready.answer_patient(patient, day, write_back=write_back)
 
     answer = asyncio.run(ask())
@@ -166,6 +179,8 @@ def _progress(source: Source) -> Iterator[Callable[[], None]]:
     if sys.stdout.isatty() or not sys.stderr.isatty():
         yield lambda: None
         return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
     columns = (TextColumn("screening"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal.console(stderr=True), redirect_stdout=False) as progress:
         task = progress.add_task("screening", total=source.total)
@@ -182,11 +197,17 @@ def main() -> None:
     except CandorError as error:
         sys.stderr.write(f"candor: {error}\n")
         sys.exit(exit_code(error))
+    except Exception as bug:  # noqa: BLE001 - its message could hold clinical values, a traceback repeats it
+        place = extract_tb(bug.__traceback__)[-1]
+        sys.stderr.write(f"candor: a bug: {type(bug).__name__} at {place.filename}:{place.lineno}; please report it.\n")
+        sys.exit(BUG)
 
 
 def exit_code(error: CandorError) -> int:
     """Return what tells a script how to go on."""
     match error:
+        case InputError(code="no-hospital-server"):
+            return SETTING
         case InputError():
             return USAGE
         case TryLater():

@@ -1,51 +1,62 @@
-"""The settings: environment first, then a TOML file with the same names, then the defaults."""
+"""The settings: environment first, then a TOML file with the same names, then the defaults.
+
+Read with msgspec, which the charts need anyway: a settings library would double the time in which a command starts.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+import msgspec
 
 from service.errors import SettingError
 
 PREFIX = "CANDOR_"
-MEBIBYTE = 1024 * 1024
+
+_PLACE = re.compile(r" - at `\$\.?(\w*)`\Z")
+
+
+class Url(str):
+    """An absolute address of a web server, without a slash at its end."""
+
+    __slots__ = ()
+
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 def _home() -> Path:
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-    return Path(state) / "candor"
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local/state") / "candor"
 
 
-class Settings(BaseSettings):
-    """What a site may set; docs in README.md, section "Settings"."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a site may set, under the same names in capitals after ``CANDOR_``; README.md explains them."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
-    )
-
-    home: Path = Field(default_factory=_home)
-    store: SecretStr | None = None
+    home: Path = field(default_factory=_home)
     mappings: Path | None = None
     site: Path | None = None
 
-    fhir_url: AnyHttpUrl | None = None
-    fhir_write_url: AnyHttpUrl | None = None
-    fhir_write_patient_system: str | None = None
-    fhir_token: SecretStr | None = None
+    fhir_url: Url | None = None
+    fhir_write_url: Url | None = None
+    fhir_token: str | None = field(default=None, repr=False)
 
     host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=1, le=65535)
-    oidc_issuer: AnyHttpUrl | None = None
+    port: Port = 8000
+    oidc_issuer: Url | None = None
 
-    max_body_bytes: int = Field(default=32 * MEBIBYTE, ge=1024)
-    max_entries: int = Field(default=20_000, ge=1)
-    max_screenings: int = Field(default=64, ge=1)
+    max_body_bytes: Positive = 32 * 1024 * 1024
+    max_entries: Positive = 20_000
+    max_screenings: Positive = 64
 
     @property
     def loopback(self) -> bool:
@@ -53,46 +64,61 @@ class Settings(BaseSettings):
         if self.host == "localhost":
             return True
         try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+            return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over what ``load_settings`` read from the file."""
-        return env_settings, init_settings
+
+NAMES = frozenset(each.name for each in fields(Settings))
 
 
 def load_settings(file: Path | None = None) -> Settings:
     """Read the settings. Raises ``SettingError``, which names the setting and never its value."""
+    given = {name: value for name, value in _given(file).items() if name in NAMES}
     try:
-        return Settings(**_from_file(file) if file else {})
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise SettingError(f"{PREFIX}{first['loc'][0]}".upper() + f": {first['msg']}.") from None
+        return msgspec.convert(given, Settings, strict=False, dec_hook=_special)
+    except msgspec.ValidationError as error:
+        place = _PLACE.search(str(error))
+        name = f"{PREFIX}{place[1].upper()}" if place else "a setting"
+        raise SettingError(f"{name}: {_PLACE.sub('', str(error))}.") from None
 
 
 def unknown_names(file: Path | None = None) -> list[str]:
     """Return the names with our prefix, of environment and file, that are no setting of this version."""
-    known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
-    given = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
-    if file:
-        given |= {f"{PREFIX}{field}".upper() for field in _from_file(file)}
-    return sorted(given - known)
+    return sorted(f"{PREFIX}{name.upper()}" for name in _given(file).keys() - NAMES)
+
+
+def _given(file: Path | None) -> dict[str, Any]:
+    prefix = PREFIX.lower()
+    environment = {name: value for name, value in os.environ.items() if value}
+    return {
+        name.lower().removeprefix(prefix): value
+        for source in (_from_file(file) if file else {}, environment)
+        for name, value in source.items()
+        if source is not environment or name.lower().startswith(prefix)
+    }
 
 
 def _from_file(file: Path) -> dict[str, Any]:
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingError(f"{file}: cannot be read ({error.strerror}).") from None
-    except ValueError as error:  # TOML's and UTF-8's errors; their texts tell a line, not a value
-        raise SettingError(f"{file}: is not TOML: {error}.") from None
-    return {name.lower().removeprefix(PREFIX.lower()): value for name, value in content.items()}
+    except ValueError:  # not UTF-8, or not TOML: the parser's own words would repeat a value
+        raise SettingError(f"{file}: is not TOML; write a line such as CANDOR_PORT = 8000 for each setting.") from None
+
+
+def _special(kind: type, value: Any) -> Any:
+    """Convert what msgspec does not know; its messages must not repeat the value, which may hold a password."""
+    if not isinstance(value, str):
+        raise ValueError("Expected text")  # noqa: TRY004 - what msgspec reports with the setting's name
+    if kind is Path:
+        return Path(value).expanduser()
+    try:
+        parts = urlsplit(value)
+        known = parts.scheme in {"http", "https"} and parts.hostname and parts.username is None
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError("Expected an address such as https://fhir.hospital.example/fhir")
+    return Url(value.rstrip("/"))

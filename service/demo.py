@@ -11,13 +11,15 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from service import app, terminal
+from service import terminal
 from service.config import Settings
 from service.eligibility.results import Screening
 from service.fhir.decode import decode
 from service.hospital.local import LocalShelf
+from service.screeners import screener
 from service.screening.patient import Result
 from service.screening.ports import Results
+from service.servers import PostedResults
 
 AS_OF = date(2026, 11, 23)  # the charts' dates are around it, so that the demo says the same on every day
 SHOWN = "06-skin-score-too-old"  # the chart that is shown whole: one missing value is all it lacks
@@ -33,10 +35,10 @@ What to try next:
 
 def run(settings: Settings, console: Console) -> None:
     """Screen the sample charts, keep the results under the settings' home, and print everything."""
-    screener = app.screener(settings.model_copy(update={"site": None, "fhir_url": None}))
-    results = {name: screener.screen_bundle(chart, AS_OF) for name, chart in charts().items()}
+    shipped = screener(settings.model_copy(update={"site": None, "fhir_url": None}))
+    results = {name: shipped.screen_bundle(chart, AS_OF) for name, chart in charts().items()}
     folder = settings.home / "demo"
-    asyncio.run(_post(results.values(), app.PostedResults(LocalShelf(folder))))
+    asyncio.run(_post(results.values(), PostedResults(LocalShelf(folder))))
 
     console.print(Text(f"{len(results)} sample charts, screened as of {AS_OF}:", style="bold"))
     table = terminal.Tables(console)

@@ -23,6 +23,8 @@ from service.screening.document import Document, document, encode
 OUTCOME_STYLES = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.OPEN: "yellow"}
 STATUS_STYLES = {Status.CANDIDATE: "bold green", Status.POTENTIAL_CANDIDATE: "yellow", Status.INELIGIBLE: "red"}
 OPEN_WORDS = {Open.MISSING_DATA: "open: missing data", Open.TO_CONFIRM: "open: to confirm"}
+NAMED_IN_A_LINE = 2
+DAY = len("2026-11-23")  # the time of day is in the JSON
 WIDTH = 120  # where the output is no terminal
 
 # A record's text must not move the cursor or colour the screen of whoever reads it.
@@ -101,9 +103,9 @@ class Tables:
             self._first = result, written
             return
         if self._first is not None:
-            self._console.print(line(self._first[0]))
+            self._console.print(line(self._first[0]), soft_wrap=True)
             self._first = None
-        self._console.print(line(result))
+        self._console.print(line(result), soft_wrap=True)
 
     def end(self) -> None:
         """Print the only one whole, or the totals of several."""
@@ -170,7 +172,7 @@ def _evidence(each: CriterionResult, study: Study) -> Iterator[str]:
             continue
         value = f" {leaf.value.text} {leaf.value.unit}".rstrip() if leaf.value else ""
         received = f" (received as {leaf.value.as_received})" if leaf.value and _differs(leaf) else ""
-        dated = f", {leaf.effective}" if leaf.effective else ""
+        dated = f", {leaf.effective[:DAY]}" if leaf.effective else ""
         notes = f" [{', '.join(note.replace('-', ' ') for note in leaf.notes)}]" if leaf.notes else ""
         text = _clean(f"{label(study, leaf.notion)}{value}{received}{dated}: {', '.join(leaf.sources)}{notes}")
         if text not in said:
@@ -215,7 +217,9 @@ def _why(result: Screening) -> str:
         again = f"; again from {result.rescreen_after}" if result.rescreen_after else ""
         return f"fails {', '.join(failed)}{again}"
     if result.missing:
-        return f"missing: {', '.join(label(result.study, gap.notion) for gap in result.missing)}"
+        named = [label(result.study, gap.notion) for gap in result.missing[:NAMED_IN_A_LINE]]
+        more = len(result.missing) - len(named)
+        return f"missing: {', '.join(named)}{f' and {more} more' if more else ''}"
     flagged = [each.criterion.id for each in result.criteria if _is_flagged(each.finding)]
     return f"to confirm first: {', '.join(flagged)}" if flagged else "only people's words are open"
 

@@ -115,7 +115,7 @@ BODIES = [
     (b'{"patient": "../metadata"}', 422, "invalid-patient"),
     (b'{"patient": "unknown"}', 404, "patient-not-found"),
     (b'{"patient": "demo-01", "study": "NCT00000000"}', 404, "unknown-study"),
-    (b'{"bundle": {}}', 422, "not-fhir"),
+    (b'{"bundle": {}}', 422, "no-patient"),
     (b'{"bundle": {"resourceType": "Bundle", "entry": []}}', 422, "no-patient"),
     (TWO_PATIENTS, 422, "several-patients"),
 ]

@@ -49,7 +49,7 @@ STUDY = Study(
     rulebook=Rulebook(version="1.0.0", hash="sha256:00", reviewed=False),
     base="https://trial.example/fhir",
 )
-RULE = Judgement(judgement="participant")
+RULE = Judgement(judgement="participant", notion="mrss")
 SCORE = Leaf(
     op="measure",
     id=None,
