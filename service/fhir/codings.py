@@ -27,13 +27,15 @@ def meanings(concept: object, lookup: Lookup) -> Meanings | None:
     found: Meanings = ()
     broken = False
     for coding in codings:
-        code = coding.get("code") if isinstance(coding, dict) else coding
-        system = coding.get("system") if isinstance(coding, dict) else None
+        if not isinstance(coding, dict):
+            broken = True
+            continue
+        code, system = coding.get("code"), coding.get("system")
         if isinstance(code, str) and (system is None or isinstance(system, str)):
             known = lookup(system, code)
             if known:
                 found = united(found, known) if found else known
-        elif code is not None or not isinstance(coding, dict):
+        elif code is not None:
             broken = True
     return None if broken and not found else found
 

@@ -95,6 +95,7 @@ class Facts:
         chart = self.chart
         self._settle_copies()
         chart.unreadable_types = frozenset(self.unreadable_types)
+        chart.readings, chart.entries = dict(sorted(chart.readings.items())), dict(sorted(chart.entries.items()))
         everything: list[list[Any]] = [*chart.readings.values(), *chart.entries.values()]
         for facts in (*everything, chart.consents, chart.coverages, chart.participations):
             if len(facts) > 1:

@@ -47,7 +47,7 @@ def _detail_codes(issue: dict[str, Any]) -> list[Any]:
 
 
 def _withholds(issue: dict[str, Any], vocabulary: Vocabulary) -> bool:
-    if issue.get("severity") in ("error", "fatal") or issue.get("code") in vocabulary.incomplete_codes:
+    if issue.get("severity") in ("error", "fatal") or str(issue.get("code")) in vocabulary.incomplete_codes:
         return True
     if not vocabulary.incomplete_details.isdisjoint(map(str, _detail_codes(issue))):
         return True

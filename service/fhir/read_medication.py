@@ -122,7 +122,8 @@ def _course(record: Record) -> tuple[When | None, When | None]:
 
 
 def _not_meant(resource: Resource) -> bool:
-    return resource.get("doNotPerform") is True or resource.get("intent") in _NOT_ORDERED
+    intent = resource.get("intent")
+    return resource.get("doNotPerform") is True or (isinstance(intent, str) and intent in _NOT_ORDERED)
 
 
 def _intolerances(reasons: Any, facts: Facts) -> Meanings:
