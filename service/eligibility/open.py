@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from service.eligibility.evaluate import children
 from service.eligibility.findings import Finding, Leaf, Node, Open, Reason
 from service.eligibility.notions import Nature
+from service.eligibility.plan import children
 from service.eligibility.rules import Rule, Same
 from service.eligibility.study import Study
 from service.eligibility.truth import Truth, all_of, any_of, negate

@@ -7,10 +7,10 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from service.eligibility.context import Context
-from service.eligibility.evaluate import children, plan
 from service.eligibility.findings import Finding, Leaf
 from service.eligibility.moment import add_years, read_when
 from service.eligibility.open import truth_with
+from service.eligibility.plan import children, plan
 from service.eligibility.results import CriterionResult
 from service.eligibility.rules import Age, DiagnosedWithin, Kind, LeafRule, Not, Rule, Same
 from service.eligibility.truth import Truth, negate

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Container
 from datetime import date
+from typing import NamedTuple
 
 from service.eligibility.chart import Chart, ConsentRecord, Warning_
 from service.eligibility.context import Context
-from service.eligibility.evaluate import evaluate, plan
+from service.eligibility.evaluate import evaluate
 from service.eligibility.explain import explain
-from service.eligibility.findings import Leaf, Open
+from service.eligibility.findings import Finding, Leaf, Open
 from service.eligibility.missing import missing
-from service.eligibility.open import sort_of, undecided
+from service.eligibility.open import leaves_of, sort_of, undecided
+from service.eligibility.plan import plan
 from service.eligibility.recover import Recovery, recovery
 from service.eligibility.results import (
     CriterionResult,
@@ -21,7 +23,7 @@ from service.eligibility.results import (
     Screening,
     Status,
 )
-from service.eligibility.rules import Kind
+from service.eligibility.rules import Classification, Criterion, Kind
 from service.eligibility.study import Study
 from service.eligibility.truth import Truth
 
@@ -52,18 +54,8 @@ def screen(
     if refused is not None:
         return refused
     ctx = Context(study, chart, as_of)
-    results, open_leaves = [], {}
-    for criterion in study.criteria:
-        finding = evaluate(ctx, criterion.rule)
-        outcome = _OUTCOMES[criterion.kind, finding.truth]
-        leaves = undecided(criterion.rule, finding)
-        sort = None
-        if leaves:
-            open_leaves[criterion.id] = leaves
-            sorts = {sort_of(study, leaf) for leaf in leaves}
-            sort = Open.MISSING_DATA if Open.MISSING_DATA in sorts else Open.TO_CONFIRM
-        sentence = explain(study, finding, outcome, leaves)
-        results.append(CriterionResult(criterion, finding.truth, outcome, sort, sentence, finding))
+    judged = _judge_all(ctx)
+    results = [one.result for one in judged]
     preconditions = _deceased(chart, as_of)
     status = _status(results, preconditions)
     fails = [result for result in results if result.outcome is Outcome.FAIL]
@@ -79,10 +71,49 @@ def screen(
         rescreen_after=recovered.rescreen_after if recovered is not None else None,
         preconditions=preconditions,
         criteria=tuple(results),
-        missing=missing(study, results, open_leaves),
+        missing=missing(study, results, {one.result.criterion.id: one.undecided for one in judged if one.undecided}),
         warnings=_warnings(chart, ctx),
-        without_disease="absent" in ctx.memo,
+        without_disease=any(_absent(ctx, one.finding) for one in results),
     )
+
+
+class _Judged(NamedTuple):
+    """A criterion's result and the unknown leaves that could still change it."""
+
+    result: CriterionResult
+    undecided: list[Leaf]
+
+
+def _judge_all(ctx: Context) -> list[_Judged]:
+    """Judge every criterion; one that no record touches has the same result in every such chart."""
+    chart, ready = ctx.chart, plan(ctx.study)
+    on_record = {*chart.readings, *chart.entries}
+    whole = not (chart.incomplete or chart.incomplete_types or chart.unreadable_types)
+    declared = bool(chart.consents or chart.coverages or chart.participations)
+    judged = []
+    for criterion in ctx.study.criteria:
+        rests = ready.rests[criterion.id]
+        untouched = whole and not rests.person and not (rests.declarations and declared)
+        if untouched and rests.concepts.isdisjoint(on_record):
+            known = ready.untouched.get(criterion.id)
+            if known is None:
+                known = ready.untouched[criterion.id] = _judge(ctx, criterion)
+            judged.append(known)
+        else:
+            judged.append(_judge(ctx, criterion))
+    return judged
+
+
+def _judge(ctx: Context, criterion: Criterion) -> _Judged:
+    finding = evaluate(ctx, criterion.rule)
+    outcome = _OUTCOMES[criterion.kind, finding.truth]
+    leaves = undecided(criterion.rule, finding)
+    sort = None
+    if leaves:
+        sorts = {sort_of(ctx.study, leaf) for leaf in leaves}
+        sort = Open.MISSING_DATA if Open.MISSING_DATA in sorts else Open.TO_CONFIRM
+    sentence = explain(ctx.study, finding, outcome, leaves)
+    return _Judged(CriterionResult(criterion, finding.truth, outcome, sort, sentence, finding), leaves)
 
 
 def _refused(chart: Chart, as_of: date) -> NotScreened | None:
@@ -152,7 +183,8 @@ def _priority(ctx: Context, status: Status, results: list[CriterionResult]) -> i
 
 
 def _signals(ctx: Context) -> list[Leaf]:
-    return [ctx.memo[key] for key, planned in plan(ctx.study).leaves.items() if planned.rule.signal]  # type: ignore[misc]
+    keys = plan(ctx.study).signals
+    return [ctx.memo[key] for key in keys if key in ctx.memo]  # type: ignore[misc]
 
 
 def _person_status(ctx: Context, own_subjects: Container[str]) -> str | None:
@@ -161,6 +193,17 @@ def _person_status(ctx: Context, own_subjects: Container[str]) -> str | None:
     ours = [p for p in ctx.chart.participations if not p.identifiers.isdisjoint(identifiers)]
     people = [p for p in ours if p.source not in own_subjects]
     return min(people, key=lambda p: p.source).status if people else None
+
+
+def _absent(ctx: Context, finding: Finding) -> bool:
+    """Whether absence alone says that the person has not the disease: nothing is written about such a person.
+
+    A classification answers under its diagnosis then, and under its total where a total decided.
+    """
+    return any(
+        leaf.op == Classification.op and leaf.truth is Truth.FALSE and ctx.study.notions[leaf.notion].quantity is None
+        for leaf in leaves_of(finding)
+    )
 
 
 def _warnings(chart: Chart, ctx: Context) -> tuple[Warning_, ...]:

@@ -46,7 +46,6 @@ def classification(ctx: Context, rule: Classification) -> Verdict:
         return suspected._replace(value=so_far)
     reason, notes = ctx.gap(ctx.study.notions[rule.classification])
     if reason is Reason.NO_RECORD and not ctx.incomplete(ctx.study.notions[rule.total]):
-        ctx.memo["absent"] = True  # the one leaf where absence decides: nothing is written about such a person
         return Verdict(Truth.FALSE, sources=score.sources)
     return Verdict(Truth.UNKNOWN, Reason.RECORDS_INCOMPLETE if not notes else reason, so_far, notes=notes)
 

@@ -1,0 +1,153 @@
+"""A study's rules made ready once: how each leaf is evaluated, and on which records a criterion rests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from service.eligibility.context import Context
+from service.eligibility.leaves.classification import classification
+from service.eligibility.leaves.declared import consent, coverage, judgement, other_study
+from service.eligibility.leaves.elapsed import elapsed_since
+from service.eligibility.leaves.exists import diagnosed_within, exists, in_effect
+from service.eligibility.leaves.measure import by_method, measure
+from service.eligibility.leaves.pair import pair
+from service.eligibility.leaves.person import age, sex
+from service.eligibility.leaves.state import state
+from service.eligibility.leaves.verdict import Verdict
+from service.eligibility.rules import (
+    Age,
+    AllOf,
+    AnyOf,
+    ByMethod,
+    Classification,
+    Consented,
+    Covered,
+    Criterion,
+    DiagnosedWithin,
+    ElapsedSince,
+    Exists,
+    InEffect,
+    Judgement,
+    LeafRule,
+    Measure,
+    Not,
+    OtherStudy,
+    Pair,
+    Rule,
+    Same,
+    Sex,
+    State,
+)
+from service.eligibility.study import Study
+from service.eligibility.wording import rule_text
+
+LEAVES: dict[type[LeafRule], tuple[Callable[[Context, Any], Verdict], str]] = {  # rule -> (how, its notion's field)
+    Age: (age, "age"),
+    Sex: (sex, "notion"),
+    Judgement: (judgement, "notion"),
+    Consented: (consent, "consent"),
+    Covered: (coverage, "coverage"),
+    Measure: (measure, "measure"),
+    ByMethod: (by_method, "by_method"),
+    Pair: (pair, "pair"),
+    Exists: (exists, "exists"),
+    DiagnosedWithin: (diagnosed_within, "diagnosed"),
+    InEffect: (in_effect, "in_effect"),
+    State: (state, "state"),
+    ElapsedSince: (elapsed_since, "elapsed_since"),
+    Classification: (classification, "classification"),
+    OtherStudy: (other_study, "other_study"),
+}
+
+
+class PlannedLeaf(NamedTuple):
+    """A leaf rule made ready: how it is evaluated, under which notion and in which words."""
+
+    rule: LeafRule
+    how: Callable[[Context, Any], Verdict]
+    notion: str
+    text: str
+
+
+class Rests(NamedTuple):
+    """On what a criterion rests: the concepts of its records, and whether on the person or declarations too."""
+
+    concepts: frozenset[str]
+    person: bool
+    declarations: bool
+
+
+class Plan(NamedTuple):
+    """A study's rules made ready once: leaves by the identity of their rule, named rules by id."""
+
+    leaves: dict[int, PlannedLeaf]
+    named: dict[str, Rule]
+    criteria: dict[str, Criterion]
+    rests: dict[str, Rests]
+    signals: list[int]  # leaves that make a potential candidate worth a look
+    untouched: dict[str, Any]  # results of criteria on which no record of a chart bears, once worked out
+
+
+@lru_cache(maxsize=16)
+def plan(study: Study) -> Plan:
+    """Return the plan of a study."""
+    made = Plan({}, {}, {criterion.id: criterion for criterion in study.criteria}, {}, [], {})
+    for criterion in study.criteria:
+        for rule in walk(criterion.rule):
+            if rule.id is not None:
+                made.named[rule.id] = rule
+            if isinstance(rule, LeafRule):
+                how, notion = LEAVES[type(rule)]
+                made.leaves[id(rule)] = PlannedLeaf(rule, how, getattr(rule, notion), rule_text(rule))
+                if rule.signal:
+                    made.signals.append(id(rule))
+    for criterion in study.criteria:
+        made.rests[criterion.id] = _rests(study, made, criterion)
+    return made
+
+
+def _rests(study: Study, made: Plan, criterion: Criterion) -> Rests:
+    rules = list(walk(criterion.rule))
+    for rule in list(rules):
+        for name in rule.evidence_of if isinstance(rule, Judgement) else ():
+            rules += walk(made.criteria[name].rule)
+    rules += [made.named[rule.same_as] for rule in rules if isinstance(rule, Same)]
+    names = {name for rule in rules for name in _strings(rule) if name in study.notions}
+    concepts: set[str] = set()
+    while names:
+        notion = study.notions[names.pop()]
+        concepts.update((notion.id, *notion.concepts, *notion.excepts))
+        concepts.update(name for part in (*notion.aliases, *notion.ratios) for name in _strings(part))
+        more = {*notion.beside.values(), *(_strings(notion.successor) if notion.successor is not None else ())}
+        names |= {name for name in more if name in study.notions and name not in concepts}
+    person = any(isinstance(rule, Age | Sex | State) for rule in rules)
+    return Rests(frozenset(concepts), person, any(isinstance(rule, Consented | Covered | OtherStudy) for rule in rules))
+
+
+def _strings(part: object) -> Iterator[str]:
+    """Yield every text of a definition and its parts, where the names of notions are among others."""
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, Mapping):
+        yield from (text for item in part.items() for text in _strings(item))
+    elif isinstance(part, tuple):
+        yield from (text for item in part for text in _strings(item))
+    elif is_dataclass(part) and not isinstance(part, type):
+        yield from (text for item in fields(part) for text in _strings(getattr(part, item.name)))
+
+
+def walk(rule: Rule) -> Iterator[Rule]:
+    """Yield a rule and all rules below it, in the protocol's order."""
+    yield rule
+    for child in children(rule):
+        yield from walk(child)
+
+
+def children(rule: Rule) -> Sequence[Rule]:
+    """Return the rules directly below a combination."""
+    if isinstance(rule, AllOf | AnyOf):
+        return rule.children
+    return (rule.child,) if isinstance(rule, Not) else ()
