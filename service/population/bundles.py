@@ -11,14 +11,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from service.errors import NotFhirError
 from service.fhir.decode import decode
 from service.fhir.read import located_in
 from service.fhir.references import Located, local_name, reference_in, relative, without_version
 
 BY_INDEX = -1
 _PATIENT = "Patient/"
-_LINKS = ("subject", "patient", "individual", "beneficiary")
 PERSONAL = frozenset({
     "AdverseEvent", "AllergyIntolerance", "Condition", "Consent", "Coverage", "DiagnosticReport", "Flag",
     "ImagingStudy", "MedicationAdministration", "MedicationRequest", "MedicationStatement", "Observation", "Patient",
@@ -129,7 +127,7 @@ def _owner(kind: str, identity: object, link: str | None, aliases: Mapping[str, 
 
 
 def _outline(resource: Mapping[str, Any]) -> Outline:
-    return Outline(**{name: resource.get(name) for name in _LINKS})
+    return Outline(**{name: resource.get(name) for name in Outline.__struct_fields__})
 
 
 def _skim(data: bytes) -> Outline:
@@ -137,12 +135,11 @@ def _skim(data: bytes) -> Outline:
         outline = _OUTLINE.decode(data)
         if not data.isascii():
             data.decode()  # skimming passes over text without looking whether it is UTF-8
+        if isinstance(outline.resourceType, str):
+            return outline
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        decode(data)  # says where and why
-        raise NotFhirError("This is not FHIR JSON.", "not-json") from None
-    if not isinstance(outline.resourceType, str):
-        raise NotFhirError("This is JSON, but no FHIR resource: it has no resourceType.", "not-fhir")
-    return outline
+        pass
+    return _outline(decode(data))  # which says what is wrong, and where
 
 
 def names_nobody(piece: Piece) -> bool:

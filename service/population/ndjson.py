@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
@@ -89,13 +88,12 @@ def line_number(path: Path, offset: int) -> int:
 
 
 def unpack(path: Path, folder: Path) -> Path:
-    """Write the unpacked content into a folder, as far as it can be read, and return the new file."""
+    """Write the unpacked content into a folder, as far as ``read_lines`` can read it, and return the new file."""
     target = folder / f"{len(list(folder.iterdir()))}-{path.stem}"
-    with open_file(path) as (content, _), target.open("wb") as plain:
-        try:
-            shutil.copyfileobj(content, plain)
-        except READ_ERRORS:
-            return target  # what could be read counts; that it broke off was reported when the lines were read
+    # Line by line, for whole blocks lose what stands before the place where an archive breaks off.
+    with open_file(path) as (content, _), target.open("wb") as plain, suppress(*READ_ERRORS):
+        while data := content.readline(LONGEST):
+            plain.write(data)
     return target
 
 

@@ -77,15 +77,19 @@ def test_a_line_of_50_megabytes_is_read_and_one_beyond_the_limit_is_not(tmp_path
     assert source.problems == [Unread(str(tmp_path / "all.ndjson"), 4, "The line is longer than 64 MiB.")]
 
 
-def test_a_damaged_archive_counts_as_far_as_it_can_be_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_damaged_archive_counts_as_far_as_it_can_be_read(tmp_path: Path, order: str) -> None:
     """The file is named once; the other files are read."""
     (tmp_path / "Patient.ndjson").write_bytes(GOOD)
-    packed = gzip.compress(OF_B + b"}\n")
+    rows = b"".join(OF_B.replace(b'"c"', b'"%d"' % number) + b"}\n" for number in range(100))
+    packed = gzip.compress(rows)
     (tmp_path / "Condition.ndjson.gz").write_bytes(packed[:-6])
     (tmp_path / "Procedure.ndjson.gz").write_bytes(b"no archive")
+    flags = [as_json(resource("Flag", id="flag", subject={"reference": f"Patient/{name}"})) for name in order]
+    (tmp_path / "Flag.ndjson").write_bytes(b"\n".join(flags))
     source = open_source(tmp_path)
 
-    assert {one.patient for one in source.patients()} == {"Patient/a", "Patient/b"}
+    assert {one.patient: len(one.resources) for one in source.patients()} == {"Patient/a": 2, "Patient/b": 102}
     assert told(source) == [("Condition.ndjson.gz", None), ("Procedure.ndjson.gz", None)]
 
 

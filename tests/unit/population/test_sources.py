@@ -202,6 +202,58 @@ def test_an_outcome_in_an_export_speaks_of_everybody(tmp_path: Path) -> None:
     assert read(tmp_path) == {name: sorted([*ids, "o0"]) for name, ids in EXPORT.items()}
 
 
+def test_a_record_in_somebody_elses_bundle_reaches_its_patient(tmp_path: Path) -> None:
+    """It goes to both: to the patient whose it is, and to the Bundle's, whose reader reports it."""
+    stray = condition("M34.0", id="stray", subject={"reference": "Patient/b"})
+    (tmp_path / "1.json").write_bytes(as_json(bundle(patient(id="a"), stray)))
+    assert read(tmp_path) == {"Patient/a": ["a", "stray"]}
+
+    (tmp_path / "2.json").write_bytes(as_json(bundle(patient(id="b"))))
+    assert read(tmp_path) == {"Patient/a": ["a", "stray"], "Patient/b": ["b", "stray"]}
+
+    (tmp_path / "2.json").rename(tmp_path / "3.json")
+    (tmp_path / "2.json").write_bytes(as_json(bundle(patient(id="c"))))
+    assert read(tmp_path) == {"Patient/a": ["a", "stray"], "Patient/b": ["b", "stray"], "Patient/c": ["c"]}
+
+
+def test_many_patients_of_one_bundle_are_read_among_other_files(tmp_path: Path) -> None:
+    """A Bundle of several patients, who have a line each elsewhere, in another order."""
+    people = [patient(id=name) for name in "abc"]
+    (tmp_path / "people.json").write_bytes(as_json(bundle(*people)))
+    (tmp_path / "Condition.ndjson").write_bytes(lines(*(of(name, condition("M34.0")) for name in "cab")))
+
+    assert read(tmp_path) == {f"Patient/{name}": [name, f"condition-{name}-0"] for name in "abc"}
+
+
+def test_more_shared_records_than_are_kept_leave_those_who_refer_to_them_incomplete(tmp_path: Path) -> None:
+    """Of 40 MB of Medications 32 MiB are kept; who refers to one that is not among them has something missing."""
+    export(tmp_path)
+    text = {"text": "x" * 1_000_000}
+    (tmp_path / "Medication.ndjson").write_bytes(
+        lines(*(resource("Medication", id=f"m{number}", code=text) for number in range(40)))
+    )
+    taken = {name: {"reference": f"Medication/m{number}"} for name, number in (("a", 1), ("b", 39))}
+    drugs = [prescription("L04AA06", medicationCodeableConcept=None, medicationReference=taken[name]) for name in taken]
+    (tmp_path / "MedicationRequest.ndjson").write_bytes(lines(*map(of, taken, drugs)))
+
+    incomplete = {one.patient: one.incomplete for one in open_source(tmp_path).patients()}
+
+    assert incomplete == {"Patient/b": True, "Patient/a": False, "Patient/c": False}
+
+
+def test_more_different_outcomes_than_are_kept_leave_everybody_incomplete(tmp_path: Path) -> None:
+    """What they say is not known, so it may be that records are missing."""
+    export(tmp_path)
+    issues = [
+        [{"severity": "information", "code": "informational", "diagnostics": str(number)}] for number in range(101)
+    ]
+    (tmp_path / "OperationOutcome.ndjson").write_bytes(
+        lines(*(resource("OperationOutcome", issue=issue) for issue in issues))
+    )
+
+    assert all(one.incomplete for one in open_source(tmp_path).patients())
+
+
 def test_records_of_somebody_without_a_patient_record_are_not_lost(tmp_path: Path) -> None:
     """Whoever screens them says that the Patient is missing."""
     export(tmp_path)
@@ -229,8 +281,12 @@ def test_a_source_that_is_not_there_is_an_input_error(tmp_path: Path) -> None:
     """So are a folder without JSON, JSON without FHIR, and FHIR of nobody."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "list.json").write_text("[1, 2]")
+    (tmp_path / "settings.json").write_text('{"resourceType": 1}')
     (tmp_path / "study.json").write_text('{"resourceType": "ResearchStudy", "id": "s"}')
-    wanted = {"none": "source-missing", "empty": "no-fhir", "list.json": "no-fhir", "study.json": "no-patient"}
+    wanted = {
+        "none": "source-missing", "empty": "no-fhir", "list.json": "no-fhir", "settings.json": "no-fhir",
+        "study.json": "no-patient",
+    }  # fmt: skip
 
     for name, code in wanted.items():
         with pytest.raises(InputError) as error:
