@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from importlib.resources import files
 from typing import Any
@@ -35,7 +36,7 @@ What to try next:
 
 def run(settings: Settings, console: Console) -> None:
     """Screen the sample charts, keep the results under the settings' home, and print everything."""
-    shipped = screener(settings.model_copy(update={"site": None, "fhir_url": None}))
+    shipped = screener(replace(settings, site=None, fhir_url=None))
     results = {name: shipped.screen_bundle(chart, AS_OF) for name, chart in charts().items()}
     folder = settings.home / "demo"
     asyncio.run(_post(results.values(), PostedResults(LocalShelf(folder))))

@@ -30,5 +30,4 @@ def screener(settings: Settings, study: str | None = None) -> Screener:
     """Return the screener of a study, over records that are brought. Raises as ``load`` does."""
     loaded = load(settings, study)
     vocabulary = load_vocabulary(mappings(settings), settings.site)
-    server = str(settings.fhir_url) if settings.fhir_url else None
-    return Screener(loaded, Reader(loaded.lexicon, vocabulary, server=server))
+    return Screener(loaded, Reader(loaded.lexicon, vocabulary, server=settings.fhir_url))

@@ -51,17 +51,14 @@ class PostedResults:
 
 def read_server(settings: Settings) -> Server | None:
     """Return the server that charts are pulled from, if one is set."""
-    return _server(settings, str(settings.fhir_url)) if settings.fhir_url else None
+    url = settings.fhir_url
+    return Server(base=url, token=settings.fhir_token) if url else None
 
 
 def write_server(settings: Settings) -> Server | None:
     """Return the server that results are posted to, if one is set."""
     url = settings.fhir_write_url or settings.fhir_url
-    return _server(settings, str(url)) if url else None
-
-
-def _server(settings: Settings, base: str) -> Server:
-    return Server(base=base, token=settings.fhir_token.get_secret_value() if settings.fhir_token else None)
+    return Server(base=url, token=settings.fhir_token) if url else None
 
 
 @asynccontextmanager

@@ -46,13 +46,20 @@ log = structlog.get_logger()
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word
-    """An answer that is an error; ``more`` are extension members."""
+    """An answer that is an error; ``replaced_by`` is an extension member."""
 
     def __init__(
-        self, status: HTTPStatus, code: str, detail: str, *, retry_after: float | None = None, **more: str
+        self,
+        status: HTTPStatus,
+        code: str,
+        detail: str,
+        *,
+        retry_after: float | None = None,
+        replaced_by: str | None = None,
     ) -> None:
         """Keep what the answer says."""
-        self.status, self.code, self.detail, self.retry_after, self.more = status, code, detail, retry_after, more
+        self.status, self.code, self.detail = status, code, detail
+        self.retry_after, self.replaced_by = retry_after, replaced_by
         super().__init__(code)
 
     @property
@@ -60,14 +67,15 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
         """The answer."""
         content = {"title": self.status.phrase, "status": int(self.status), "code": self.code, "detail": self.detail}
         headers = {} if self.retry_after is None else {"Retry-After": str(max(1, round(self.retry_after)))}
-        return Response(msgspec.json.encode(content | self.more), self.status, headers, MEDIA_TYPE)
+        if self.replaced_by is not None:
+            content["replaced_by"] = self.replaced_by
+        return Response(msgspec.json.encode(content), int(self.status), headers, MEDIA_TYPE)
 
 
 def not_screened(result: NotScreened) -> Problem:
     """Return the error that stands in place of one patient's result."""
-    more = {"replaced_by": result.replaced_by} if result.replaced_by else {}
     status = STATUS_OF_CODE.get(result.code, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return Problem(status, result.code, result.detail, **more)
+    return Problem(status, result.code, result.detail, replaced_by=result.replaced_by)
 
 
 def _problem_of(error: Exception) -> Problem:

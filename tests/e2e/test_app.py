@@ -1,0 +1,42 @@
+"""The service as `candor serve` puts it together: with the shipped study, and logs that hold no patient data."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import structlog
+from fastapi.testclient import TestClient
+
+from service.app import create_app, log_to_stderr
+from service.config import Settings
+from tests.verdicts import as_json
+
+
+def test_the_service_is_composed_of_the_shipped_study(sample: dict[str, dict[str, object]]) -> None:
+    """Without any setting a Bundle is screened for the shipped study, and no hospital is asked."""
+    with TestClient(create_app(Settings())) as http:
+        studies = http.get("/api/v1/studies").json()["items"]
+        answer = http.post(
+            "/api/v1/screenings",
+            content=as_json({"bundle": sample["01-shown-in-full"], "as_of": "2026-11-23"}),
+            headers={"Content-Type": "application/json"},
+        )
+        refused = http.post("/api/v1/screenings", json={"patient": "1"})
+
+    assert [study["id"] for study in studies] == ["NCT06722105"]
+    assert (answer.status_code, answer.json()["status"]) == (200, "candidate")
+    assert refused.status_code == 409
+
+
+def test_only_known_fields_reach_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    """A field that is not on the list of harmless ones is dropped, whoever logs it; logs go to stderr."""
+    try:
+        log_to_stderr()
+        structlog.get_logger().error("bug", error="ValueError", line=3, patient="Smith")
+        logged = capsys.readouterr()
+    finally:
+        structlog.reset_defaults()
+
+    assert logged.out == ""
+    assert json.loads(logged.err).keys() == {"event", "level", "timestamp", "error", "line"}
