@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from service.errors import InputError, ServerError
@@ -16,13 +16,9 @@ from service.hospital.refusals import GONE, Refused, refusal
 from service.screening.ports import Pulled
 
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z")
-# References whose resource is needed to understand the record, where an ``_include`` did not bring it.
-_NEEDED = {
-    "ResearchSubject": "study",
-    "MedicationRequest": "medicationReference",
-    "MedicationStatement": "medicationReference",
-    "MedicationAdministration": "medicationReference",
-}
+# Types that name studies and medications, which are needed to understand them and no search by patient brings.
+_NAMING = {"ResearchSubject", "Consent", "MedicationRequest", "MedicationStatement", "MedicationAdministration"}
+_NEEDED = {"ResearchStudy", "Medication"}
 _IDS_AT_ONCE = 50
 
 Asked = dict[str, Resource | ServerError]  # answers of a batch, by what was asked
@@ -126,11 +122,12 @@ async def _fetch_needed(client: FhirClient, records: list[Record]) -> tuple[list
     owners: dict[str, set[str]] = {}  # type -> types of the records that name it
     for resource, _ in records:
         owner = str(resource.get("resourceType"))
-        reference = client.own(_reference(resource, _NEEDED.get(owner)))
-        if reference is not None and reference not in present:
+        for written in _references(resource) if owner in _NAMING else ():
+            reference = client.own(written) or ""
             kind, _, id_ = reference.partition("/")
-            wanted.setdefault(kind, set()).add(id_)
-            owners.setdefault(kind, set()).add(owner)
+            if kind in _NEEDED and reference not in present:
+                wanted.setdefault(kind, set()).add(id_)
+                owners.setdefault(kind, set()).add(owner)
     fetched: list[Record] = []
     failed: set[str] = set()
     for kind, ids in wanted.items():
@@ -142,10 +139,17 @@ async def _fetch_needed(client: FhirClient, records: list[Record]) -> tuple[list
     return fetched, failed
 
 
-def _reference(resource: Resource, element: str | None) -> str:
-    value = resource.get(element) if element else None
-    reference = value.get("reference") if isinstance(value, dict) else None
-    return reference if isinstance(reference, str) else ""
+def _references(value: object) -> Iterator[str]:
+    """Give every reference of a resource, however deep it stands."""
+    if isinstance(value, list):
+        for part in value:
+            yield from _references(part)
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            if name == "reference" and isinstance(part, str):
+                yield part
+            else:
+                yield from _references(part)
 
 
 def _url(kind: str, params: Params) -> str:

@@ -22,7 +22,7 @@ from service.hospital.refusals import Conflict, Refused
 from service.screening.ports import Written
 
 _CONTENT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
-_TRIES = 6  # of reading again and deciding anew, when other writers are first
+_TRIES = 10  # of reading again and deciding anew, when other writers are first
 
 
 async def write_back(
@@ -36,7 +36,7 @@ async def write_back(
     shelf = HospitalShelf(server) if isinstance(server, FhirClient) else server
     try:
         async for attempt in stamina.retry_context(
-            on=Conflict, attempts=_TRIES, timeout=None, wait_initial=0.05, wait_max=1, wait_jitter=0.2
+            on=Conflict, attempts=_TRIES, timeout=None, wait_initial=0.05, wait_max=2, wait_jitter=0.5
         ):
             with attempt:
                 return await _decide(shelf, screening, now, versions)

@@ -1,6 +1,6 @@
-"""Writing back, decided on a shelf of files: whose status it is, what is unchanged, who was first."""
+"""Writing back, decided on a shelf of files: whose status it is, and what is unchanged."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +8,11 @@ import pytest
 import stamina
 
 from service.eligibility.results import Status
-from service.errors import TryLater
 from service.hospital.local import LocalShelf
-from service.hospital.ports import Kept
-from service.hospital.refusals import Refused
 from service.hospital.results import person_status, write_back
 from service.screening.ports import Written
 from tests.screenings import NOW, screening, study
+from tests.shelf import Versions, everything, parameters, put, set_status, subject
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +24,7 @@ LATER = NOW + timedelta(days=1)
 @pytest.fixture(autouse=True)
 def _no_waiting() -> Any:
     """Repeat without pauses."""
-    with stamina.set_testing(True, attempts=6, cap=True):
+    with stamina.set_testing(True, attempts=10, cap=True):
         yield
 
 
@@ -34,40 +32,6 @@ def _no_waiting() -> Any:
 def shelf(tmp_path: Path) -> LocalShelf:
     """Give an empty shelf whose clock stands a little after the writes."""
     return LocalShelf(tmp_path, lambda: NOW)
-
-
-async def everything(shelf: LocalShelf) -> dict[str, list[dict[str, Any]]]:
-    """Return all that stands on the shelf, by type."""
-    kinds = ("ResearchStudy", "Device", "ResearchSubject", "GuidanceResponse", "Provenance")
-    return {kind: await shelf.find(kind, []) for kind in kinds}
-
-
-async def put(shelf: LocalShelf, resource: dict[str, Any]) -> None:
-    """Write one resource as somebody else does, without asking for its version."""
-    request = (
-        {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"}
-        if "id" in resource
-        else {"method": "POST", "url": resource["resourceType"]}
-    )
-    await shelf.commit({"entry": [{"resource": resource, "request": request}]})
-
-
-async def subject(shelf: LocalShelf) -> dict[str, Any]:
-    """Return the one ResearchSubject."""
-    [one] = await shelf.find("ResearchSubject", [])
-    return one
-
-
-async def set_status(shelf: LocalShelf, status: str) -> None:
-    """Set the subject's status, as a person does."""
-    await put(shelf, await subject(shelf) | {"status": status})
-
-
-async def parameters(shelf: LocalShelf) -> dict[str, Any]:
-    """Return the simple parameters of the one GuidanceResponse."""
-    [guidance] = await shelf.find("GuidanceResponse", [])
-    found = guidance["contained"][0]["parameter"]
-    return {item["name"]: value for item in found for name, value in item.items() if name.startswith("value")}
 
 
 async def test_the_first_write_makes_everything(shelf: LocalShelf) -> None:
@@ -196,22 +160,6 @@ async def test_a_newer_provenance_of_somebody_else_makes_it_theirs(
     assert await person_status(shelf, study(), PATIENT) == expected
 
 
-class Versions:
-    """Remembers versions, as the store does."""
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self.known: set[str] = set()
-
-    async def ours(self, version: str) -> bool:
-        """Whether it was written by us."""
-        return version in self.known
-
-    async def wrote(self, version: str) -> None:
-        """Remember one."""
-        self.known.add(version)
-
-
 async def test_a_version_in_our_store_is_ours(shelf: LocalShelf) -> None:
     """With the store that holds the version we wrote, the status is ours even when our result is gone."""
     versions = Versions()
@@ -252,97 +200,3 @@ async def test_a_subject_on_record_is_kept_up_without_the_disease(shelf: LocalSh
 
     assert written.done
     assert (await subject(shelf))["status"] == "ineligible"
-
-
-class Racing(LocalShelf):
-    """A shelf on which somebody else is first, ``times`` times."""
-
-    def __init__(self, folder: Path, times: int, status: str | None = None) -> None:
-        """``status`` is what the other one sets; without it they write our very first transaction."""
-        super().__init__(folder, lambda: NOW)
-        self.times, self.status = times, status
-
-    async def commit(self, transaction: dict[str, Any]) -> list[Kept]:
-        """Let the other one write, then try."""
-        if self.times > 0:
-            self.times -= 1
-            if self.status is None:
-                await LocalShelf.commit(self, transaction)
-            else:
-                other = await subject(self) | {"status": self.status}
-                request = {"method": "PUT", "url": f"ResearchSubject/{other['id']}"}
-                await LocalShelf.commit(self, {"entry": [{"resource": other, "request": request}]})
-        return await super().commit(transaction)
-
-
-async def test_a_person_who_writes_between_our_read_and_our_write_wins(tmp_path: Path) -> None:
-    """A status set after we read and before we write stays: the write is refused, read again and decided anew."""
-    shelf = Racing(tmp_path, 0, "on-study")
-    await write_back(shelf, screening(), now=NOW)
-    shelf.times = 1
-
-    written = await write_back(shelf, screening(Status.CANDIDATE), now=LATER)
-
-    assert written.person_status == "on-study"
-    assert (await subject(shelf))["status"] == "on-study"
-
-
-async def test_another_writer_with_the_same_result_doubles_nothing(tmp_path: Path) -> None:
-    """When the same first write was just made by somebody else, there is one subject and one result all the same."""
-    shelf = Racing(tmp_path, 1)
-
-    written = await write_back(shelf, screening(), now=NOW)
-
-    kept = await everything(shelf)
-    assert written == UNCHANGED
-    assert (len(kept["ResearchSubject"]), len(kept["GuidanceResponse"])) == (1, 1)
-
-
-async def test_always_second_is_tried_later(tmp_path: Path) -> None:
-    """When other writers are first every time, the write is given up for now, with nothing half-written."""
-    shelf = Racing(tmp_path, 0, "on-study")
-    await write_back(shelf, screening(), now=NOW)
-    versions = Versions()
-    versions.known = {f"ResearchSubject/NCT06722105.ho-001/_history/{number}" for number in range(1, 99)}
-    shelf.times = 99
-
-    with pytest.raises(TryLater, match="Other writers"):
-        await write_back(shelf, screening(Status.CANDIDATE), now=LATER, versions=versions)
-
-    assert (await parameters(shelf))["status"] == "potential-candidate"
-
-
-class Strict(LocalShelf):
-    """A shelf that refuses references to what it does not hold, as HAPI does."""
-
-    async def commit(self, transaction: dict[str, Any]) -> list[Kept]:
-        """Refuse a Provenance that refers to a record."""
-        if '"reference": "Observation/' in repr(transaction).replace("'", '"'):
-            raise Refused("no such resource.", 400)
-        return await super().commit(transaction)
-
-
-async def test_records_that_the_server_does_not_hold_are_told_as_text(tmp_path: Path) -> None:
-    """Where the server refuses references to records that it does not hold, the evidence goes as text."""
-    shelf = Strict(tmp_path, lambda: NOW)
-
-    written = await write_back(shelf, screening(), now=NOW)
-
-    [provenance] = await shelf.find("Provenance", [])
-    assert written.done
-    assert provenance["entity"][0]["what"] == {"display": "Observation/ho-001-mrss/_history/1"}
-
-
-class Elsewhere(LocalShelf):
-    """A shelf of a server that does not hold the patient."""
-
-    async def holds(self, reference: str) -> bool:  # noqa: ARG002 - the port's signature
-        """Hold nobody."""
-        return False
-
-
-async def test_a_patient_unknown_to_the_server_is_not_written_about(tmp_path: Path) -> None:
-    """On a server that does not hold the patient nothing is written, and the answer says so."""
-    written = await write_back(Elsewhere(tmp_path), screening(), now=datetime(2026, 11, 23, tzinfo=UTC))
-
-    assert written.document == {"done": False, "why": "patient-not-on-write-server"}

@@ -1,9 +1,6 @@
 """One patient's records from a server: batch or single searches, all pages, and what is known to be missing."""
 
-import json
-from collections.abc import Callable, Iterator
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -11,20 +8,24 @@ import respx
 import stamina
 
 from service.errors import InputError, Never, TryLater
-from service.fhir.read import Reader
 from service.hospital.client import FhirClient, Server
-from service.hospital.plan import Plan, plan_for
 from service.hospital.records import fetch_chart_resources
-from service.screening.ports import Pulled
-from service.study.load import default_mappings, load_vocabulary
-from tests.screenings import study
+from tests.hospital import (
+    BASE,
+    CONDITION,
+    HEALTHY,
+    OBSERVATION,
+    PLAN,
+    Answer,
+    Hospital,
+    Json,
+    ids,
+    pull,
+    record,
+    searchset,
+)
 
 pytestmark = pytest.mark.anyio
-
-BASE = "https://fhir.hospital.example/r4"
-VOCABULARY = load_vocabulary(default_mappings())
-PLAN = Plan(("Observation", "Condition", "MedicationRequest", "AdverseEvent"), ("1988-5", "a,b"), VOCABULARY)
-Json = dict[str, Any]
 
 
 @pytest.fixture(autouse=True)
@@ -32,87 +33,6 @@ def _no_waiting() -> Iterator[None]:
     """Repeat without pauses."""
     with stamina.set_testing(True, attempts=2, cap=True):
         yield
-
-
-def record(kind: str, id_: str, **elements: Any) -> Json:
-    """Return a resource."""
-    return {"resourceType": kind, "id": id_, **elements}
-
-
-def searchset(*resources: Json, following: str | None = None, **elements: Any) -> Json:
-    """Return a page of a search."""
-    links = [{"relation": "self", "url": f"{BASE}/x"}]
-    if following:
-        links.append({"relation": "next", "url": following})
-    entries = [
-        {"fullUrl": f"{BASE}/{item['resourceType']}/{item.get('id')}", "resource": item, "search": {"mode": "match"}}
-        for item in resources
-    ]
-    return {"resourceType": "Bundle", "type": "searchset", "link": links, "entry": entries, **elements}
-
-
-OBSERVATION, CONDITION = record("Observation", "o1"), record("Condition", "c1")
-ANSWERS: dict[str, Json | int] = {
-    "Patient": record("Patient", "p"),
-    "Observation": searchset(OBSERVATION),
-    "Condition": searchset(CONDITION),
-    "MedicationRequest": searchset(),
-    "AdverseEvent": searchset(),
-}
-
-Answer = Json | int | httpx.Response | Callable[[Json], Json | int]
-
-
-class Hospital:
-    """A FHIR server made of answers by resource type: a page, a status, or what a search's parameters give."""
-
-    def __init__(self, router: respx.MockRouter, *, batches: bool, **answers: Answer) -> None:
-        """Take batches or refuse them; ``answers`` replace those of a small healthy server."""
-        self.answers = ANSWERS | answers
-        self.batches, self.searches = batches, []
-        router.post(BASE).mock(side_effect=self._batch)
-        router.route(url__startswith=f"{BASE}/").mock(side_effect=self._single)
-
-    def _answer(self, kind: str, params: Json) -> Json | int | httpx.Response:
-        if params:
-            self.searches.append((kind, params))
-        answer = self.answers[kind]
-        return answer(params) if callable(answer) else answer
-
-    def _single(self, request: httpx.Request) -> httpx.Response:
-        kind = urlsplit(str(request.url)).path.removeprefix("/r4/").split("/")[0]
-        query = request.content.decode() or urlsplit(str(request.url)).query
-        answer = self._answer(kind, dict(parse_qsl(query)))
-        if isinstance(answer, httpx.Response):
-            return answer
-        return httpx.Response(answer) if isinstance(answer, int) else httpx.Response(200, json=answer)
-
-    def _batch(self, request: httpx.Request) -> httpx.Response:
-        if not self.batches:
-            return httpx.Response(405)
-        entries = []
-        for entry in json.loads(request.content)["entry"]:
-            path, _, query = entry["request"]["url"].partition("?")
-            answer = self._answer(path.split("/")[0], dict(parse_qsl(query)))
-            if isinstance(answer, int):
-                entries.append({"response": {"status": f"{answer} refused"}})
-            else:
-                entries.append({"response": {"status": "200 OK"}, "resource": answer})
-        return httpx.Response(200, json={"resourceType": "Bundle", "type": "batch-response", "entry": entries})
-
-
-async def pull(plan: Plan = PLAN, patient: str = "Patient/p") -> Pulled:
-    """Pull a patient's records."""
-    async with FhirClient(Server(base=BASE, page_size=50)) as client:
-        return await fetch_chart_resources(client, patient, plan)
-
-
-def ids(pulled: Pulled) -> list[str]:
-    """Return ``Type/id`` of the records, sorted."""
-    return sorted(f"{resource['resourceType']}/{resource['id']}" for resource, _ in pulled.resources)
-
-
-HEALTHY = ["Condition/c1", "Observation/o1", "Patient/p"]
 
 
 async def test_one_round_trip_where_batches_are_taken(respx_mock: respx.MockRouter) -> None:
@@ -317,79 +237,3 @@ async def test_a_patient_that_cannot_be_read_is_an_error(
 
     with pytest.raises(error):
         await pull()
-
-
-ORDER = record("MedicationRequest", "m1", medicationReference={"reference": "Medication/med1"})
-
-
-async def test_medications_come_with_what_they_name(respx_mock: respx.MockRouter) -> None:
-    """Medications that an _include brought are not asked for again."""
-    bundle = searchset(ORDER)
-    bundle["entry"].append({"resource": record("Medication", "med1"), "search": {"mode": "include"}})
-    Hospital(respx_mock, batches=True, MedicationRequest=bundle | {"total": 1})
-
-    pulled = await pull()
-
-    assert ids(pulled) == sorted([*HEALTHY, "Medication/med1", "MedicationRequest/m1"])
-    assert pulled.failed == frozenset()
-    assert len(respx_mock.calls) == 1
-
-
-async def test_medications_are_fetched_where_an_include_is_refused(respx_mock: respx.MockRouter) -> None:
-    """A server without _include is asked for the orders, then for the medications that they name."""
-    foreign = record("MedicationRequest", "m2", medicationReference={"reference": "https://other.example/Medication/9"})
-
-    def orders(params: Json) -> Json | int:
-        return 400 if "_include" in params else searchset(ORDER, foreign)
-
-    def medications(params: Json) -> Json:
-        assert params["_id"] == "med1"
-        return searchset(record("Medication", "med1"))
-
-    Hospital(respx_mock, batches=True, MedicationRequest=orders, Medication=medications)
-
-    pulled = await pull()
-
-    assert "Medication/med1" in ids(pulled)
-    assert pulled.failed == frozenset()
-
-
-async def test_medications_that_cannot_be_had_mark_their_orders(respx_mock: respx.MockRouter) -> None:
-    """When the medications cannot be had, the orders that name them are incomplete."""
-    Hospital(respx_mock, batches=True, MedicationRequest=searchset(ORDER), Medication=403)
-
-    assert (await pull()).failed == {"MedicationRequest"}
-
-
-def test_the_plan_follows_from_the_study() -> None:
-    """Every resource type of the notions is asked for, with consents and participations; nothing without a patient."""
-    plan = plan_for(study(), VOCABULARY)
-
-    of_notions = {kind for notion in study().notions.values() for kind in notion.resources}
-    assert set(plan.kinds) == (of_notions | {"Consent", "ResearchSubject"}) - {"Patient", "ResearchStudy"}
-    assert {"1988-5", "8480-6", "19911-7", "mrss-total"} <= set(plan.observation_codes)
-
-
-async def test_what_was_pulled_is_a_chart(respx_mock: respx.MockRouter) -> None:
-    """The pulled records are read as the chart of the patient, whatever the reference to the patient looks like."""
-    subject = {"reference": f"{BASE}/Patient/p"}
-    crp = record(
-        "Observation", "crp", status="final", subject=subject, effectiveDateTime="2026-11-01",
-        code={"coding": [{"system": "http://loinc.org", "code": "1988-5"}]},
-        valueQuantity={"value": 7, "unit": "mg/L", "system": "http://unitsofmeasure.org", "code": "mg/L"},
-    )  # fmt: skip
-    Hospital(respx_mock, batches=True, Observation=searchset(crp))
-    reader = Reader(study().lexicon, VOCABULARY, server=BASE)
-
-    chart = reader.read((await pull()).resources, "Patient/p")
-
-    assert [reading.source for reading in chart.readings["crp"]] == ["Observation/crp"]
-
-
-def test_parameters_are_written_once() -> None:
-    """A parameter list names each parameter once, so that no server keeps the first or the last of two."""
-    for search in plan_for(study(), VOCABULARY).searches("p", 100):
-        for way in search.ways:
-            for params in way:
-                names = [name for name, _ in params]
-                assert len(set(names)) == len(names)

@@ -1,0 +1,154 @@
+"""Writing back when others write too, or the server does not take everything."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stamina
+
+from service.eligibility.results import Status
+from service.errors import Never, TryLater
+from service.hospital.local import LocalShelf
+from service.hospital.ports import Kept
+from service.hospital.refusals import Refused
+from service.hospital.results import write_back
+from service.screening.ports import Written
+from tests.screenings import NOW, screening
+from tests.shelf import Versions, everything, parameters, put, subject
+
+pytestmark = pytest.mark.anyio
+
+LATER = NOW + timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    """Repeat without pauses."""
+    with stamina.set_testing(True, attempts=10, cap=True):
+        yield
+
+
+class Racing(LocalShelf):
+    """A shelf on which somebody else is first, ``times`` times."""
+
+    def __init__(self, folder: Path, times: int, status: str | None = None) -> None:
+        """``status`` is what the other one sets; without it they write our very first transaction."""
+        super().__init__(folder, lambda: NOW)
+        self.times, self.status = times, status
+
+    async def commit(self, transaction: dict[str, Any]) -> list[Kept]:
+        """Let the other one write, then try."""
+        if self.times > 0:
+            self.times -= 1
+            if self.status is None:
+                await LocalShelf.commit(self, transaction)
+            else:
+                other = await subject(self) | {"status": self.status}
+                request = {"method": "PUT", "url": f"ResearchSubject/{other['id']}"}
+                await LocalShelf.commit(self, {"entry": [{"resource": other, "request": request}]})
+        return await super().commit(transaction)
+
+
+async def test_a_person_who_writes_between_our_read_and_our_write_wins(tmp_path: Path) -> None:
+    """A status set after we read and before we write stays: the write is refused, read again and decided anew."""
+    shelf = Racing(tmp_path, 0, "on-study")
+    await write_back(shelf, screening(), now=NOW)
+    shelf.times = 1
+
+    written = await write_back(shelf, screening(Status.CANDIDATE), now=LATER)
+
+    assert written.person_status == "on-study"
+    assert (await subject(shelf))["status"] == "on-study"
+
+
+async def test_another_writer_with_the_same_result_doubles_nothing(tmp_path: Path) -> None:
+    """When the same first write was just made by somebody else, there is one subject and one result all the same."""
+    shelf = Racing(tmp_path, 1)
+
+    written = await write_back(shelf, screening(), now=NOW)
+
+    kept = await everything(shelf)
+    assert written == Written(done=False, why="unchanged")
+    assert (len(kept["ResearchSubject"]), len(kept["GuidanceResponse"])) == (1, 1)
+
+
+async def test_always_second_is_tried_later(tmp_path: Path) -> None:
+    """When other writers are first every time, the write is given up for now, with nothing half-written."""
+    shelf = Racing(tmp_path, 0, "on-study")
+    await write_back(shelf, screening(), now=NOW)
+    versions = Versions()
+    versions.known = {f"ResearchSubject/NCT06722105.ho-001/_history/{number}" for number in range(1, 99)}
+    shelf.times = 99
+
+    with pytest.raises(TryLater, match="Other writers"):
+        await write_back(shelf, screening(Status.CANDIDATE), now=LATER, versions=versions)
+
+    assert (await parameters(shelf))["status"] == "potential-candidate"
+
+
+class Strict(LocalShelf):
+    """A shelf that refuses references to what it does not hold, as HAPI does."""
+
+    async def commit(self, transaction: dict[str, Any]) -> list[Kept]:
+        """Refuse a Provenance that refers to a record."""
+        if '"reference": "Observation/' in repr(transaction).replace("'", '"'):
+            raise Refused("no such resource.", 400)
+        return await super().commit(transaction)
+
+
+async def test_records_that_the_server_does_not_hold_are_told_as_text(tmp_path: Path) -> None:
+    """Where the server refuses references to records that it does not hold, the evidence goes as text."""
+    shelf = Strict(tmp_path, lambda: NOW)
+
+    written = await write_back(shelf, screening(), now=NOW)
+
+    [provenance] = await shelf.find("Provenance", [])
+    assert written.done
+    assert provenance["entity"][0]["what"] == {"display": "Observation/ho-001-mrss/_history/1"}
+
+
+class Elsewhere(LocalShelf):
+    """A shelf of a server that does not hold the patient."""
+
+    async def holds(self, reference: str) -> bool:  # noqa: ARG002 - the port's signature
+        """Hold nobody."""
+        return False
+
+
+async def test_a_patient_unknown_to_the_server_is_not_written_about(tmp_path: Path) -> None:
+    """On a server that does not hold the patient nothing is written, and the answer says so."""
+    written = await write_back(Elsewhere(tmp_path), screening(), now=NOW)
+
+    assert written.document == {"done": False, "why": "patient-not-on-write-server"}
+
+
+class Versionless(LocalShelf):
+    """A shelf that tells no versions."""
+
+    async def find(self, kind: str, params: Any) -> list[dict[str, Any]]:
+        """Leave the meta out."""
+        return [resource | {"meta": {}} for resource in await super().find(kind, params)]
+
+
+async def test_nothing_is_written_over_without_its_version(tmp_path: Path) -> None:
+    """Where the server tells no versions, a change cannot be made safely and is refused."""
+    await write_back(LocalShelf(tmp_path), screening(), now=NOW)
+
+    with pytest.raises(Never, match="no version"):
+        await write_back(Versionless(tmp_path), screening(Status.CANDIDATE), now=LATER)
+
+
+async def test_of_several_subjects_a_persons_counts(tmp_path: Path) -> None:
+    """Where somebody doubled the subject, the one that a person set decides, and neither is written."""
+    shelf = LocalShelf(tmp_path)
+    await write_back(shelf, screening(), now=NOW)
+    theirs = await subject(shelf) | {"status": "on-study"}
+    await put(shelf, {name: value for name, value in theirs.items() if name not in {"id", "identifier"}})
+
+    written = await write_back(shelf, screening(Status.CANDIDATE), now=LATER)
+
+    subjects = await shelf.find("ResearchSubject", [])
+    assert written.person_status == "on-study"
+    assert sorted(one["status"] for one in subjects) == ["on-study", "potential-candidate"]

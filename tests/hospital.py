@@ -1,0 +1,103 @@
+"""A hospital's FHIR server for tests of reading: answers by resource type, with or without batches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import respx
+
+from service.hospital.client import FhirClient, Server
+from service.hospital.plan import Plan
+from service.hospital.records import fetch_chart_resources
+from service.screening.ports import Pulled
+from service.study.load import default_mappings, load_vocabulary
+
+BASE = "https://fhir.hospital.example/r4"
+VOCABULARY = load_vocabulary(default_mappings())
+PLAN = Plan(("Observation", "Condition", "MedicationRequest", "AdverseEvent"), ("1988-5", "a,b"), VOCABULARY)
+Json = dict[str, Any]
+
+
+def record(kind: str, id_: str, **elements: Any) -> Json:
+    """Return a resource."""
+    return {"resourceType": kind, "id": id_, **elements}
+
+
+def searchset(*resources: Json, following: str | None = None, **elements: Any) -> Json:
+    """Return a page of a search."""
+    links = [{"relation": "self", "url": f"{BASE}/x"}]
+    if following:
+        links.append({"relation": "next", "url": following})
+    entries = [
+        {"fullUrl": f"{BASE}/{item['resourceType']}/{item.get('id')}", "resource": item, "search": {"mode": "match"}}
+        for item in resources
+    ]
+    return {"resourceType": "Bundle", "type": "searchset", "link": links, "entry": entries, **elements}
+
+
+OBSERVATION, CONDITION = record("Observation", "o1"), record("Condition", "c1")
+ANSWERS: dict[str, Json | int] = {
+    "Patient": record("Patient", "p"),
+    "Observation": searchset(OBSERVATION),
+    "Condition": searchset(CONDITION),
+    "MedicationRequest": searchset(),
+    "AdverseEvent": searchset(),
+}
+
+Answer = Json | int | httpx.Response | Callable[[Json], Json | int]
+
+
+class Hospital:
+    """A FHIR server made of answers by resource type: a page, a status, or what a search's parameters give."""
+
+    def __init__(self, router: respx.MockRouter, *, batches: bool, **answers: Answer) -> None:
+        """Take batches or refuse them; ``answers`` replace those of a small healthy server."""
+        self.answers = ANSWERS | answers
+        self.batches, self.searches = batches, []
+        router.post(BASE).mock(side_effect=self._batch)
+        router.route(url__startswith=f"{BASE}/").mock(side_effect=self._single)
+
+    def _answer(self, kind: str, params: Json) -> Json | int | httpx.Response:
+        if params:
+            self.searches.append((kind, params))
+        answer = self.answers[kind]
+        return answer(params) if callable(answer) else answer
+
+    def _single(self, request: httpx.Request) -> httpx.Response:
+        kind = urlsplit(str(request.url)).path.removeprefix("/r4/").split("/")[0]
+        query = request.content.decode() or urlsplit(str(request.url)).query
+        answer = self._answer(kind, dict(parse_qsl(query)))
+        if isinstance(answer, httpx.Response):
+            return answer
+        return httpx.Response(answer) if isinstance(answer, int) else httpx.Response(200, json=answer)
+
+    def _batch(self, request: httpx.Request) -> httpx.Response:
+        if not self.batches:
+            return httpx.Response(405)
+        entries = []
+        for entry in json.loads(request.content)["entry"]:
+            path, _, query = entry["request"]["url"].partition("?")
+            answer = self._answer(path.split("/")[0], dict(parse_qsl(query)))
+            if isinstance(answer, int):
+                entries.append({"response": {"status": f"{answer} refused"}})
+            else:
+                entries.append({"response": {"status": "200 OK"}, "resource": answer})
+        return httpx.Response(200, json={"resourceType": "Bundle", "type": "batch-response", "entry": entries})
+
+
+async def pull(plan: Plan = PLAN, patient: str = "Patient/p") -> Pulled:
+    """Pull a patient's records."""
+    async with FhirClient(Server(base=BASE, page_size=50)) as client:
+        return await fetch_chart_resources(client, patient, plan)
+
+
+def ids(pulled: Pulled) -> list[str]:
+    """Return ``Type/id`` of the records, sorted."""
+    return sorted(f"{resource['resourceType']}/{resource['id']}" for resource, _ in pulled.resources)
+
+
+HEALTHY = ["Condition/c1", "Observation/o1", "Patient/p"]
