@@ -66,7 +66,9 @@ def screen(  # noqa: PLR0913, PLR0917 - one parameter an option
     context: typer.Context,
     source: Annotated[
         Path | None,
-        typer.Argument(help="A Bundle, an NDJSON file or a folder of either. Without it: the hospital server."),
+        typer.Argument(
+            metavar="SOURCE", help="A Bundle, an NDJSON file or a folder of either. Without it: the hospital server."
+        ),
     ] = None,
     patient: Annotated[str | None, typer.Option(metavar="ID", help="Only this patient: 123 or Patient/123.")] = None,
     as_of: Annotated[

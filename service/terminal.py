@@ -60,6 +60,7 @@ def line(result: Screening | NotScreened) -> Text:
         f"{_clean(result.patient):<24} ",
         (f"{result.status:<20}", STATUS_STYLES[result.status]),
         f" {priority:^3} {_why(result)}",
+        f"; a person has set {_clean(result.person_status)}" if result.person_status else "",
     )
 
 
