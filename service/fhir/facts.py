@@ -38,8 +38,8 @@ class Record:
         self.unreadable = True
 
     def refuse(self, detail: str) -> None:
-        """Say that not even what the record is about can be read: it could be anything of its type."""
-        self.warn(detail)
+        """Say that the record as a whole cannot be read: it could be about anything of its type."""
+        self.break_off(detail)
         self.facts.unreadable_types.add(self.kind)
 
     def modified(self) -> bool:

@@ -6,7 +6,6 @@ import re
 from decimal import Decimal
 
 from service.eligibility.chart import Quantity
-from service.fhir.codings import said
 from service.fhir.facts import Record
 
 _PLAIN = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?\Z")
@@ -16,11 +15,13 @@ _LARGEST_EXPONENT = 100  # far beyond any measurement; 1E+999999999 would take f
 
 def read_number(value: object, record: Record, element: str) -> Decimal | None:
     """A JSON number, or a plain decimal inside a JSON string (with a warning); ``None`` with a warning for the rest."""
-    if isinstance(value, str) and _PLAIN.match(value.strip()):
+    if isinstance(value, Decimal):
+        number = value
+    elif isinstance(value, int) and not isinstance(value, bool):
+        number = Decimal(value)
+    elif isinstance(value, str) and _PLAIN.match(value.strip()):
         record.warn(f"{element} is a number inside a string", "number-in-string")
         number = Decimal(value.strip())
-    elif isinstance(value, Decimal | int) and not isinstance(value, bool):
-        number = Decimal(value)
     elif isinstance(value, float):
         number = Decimal(repr(value))
     else:
@@ -37,20 +38,19 @@ def read_quantity(value: object, record: Record, element: str) -> Quantity | Non
     if not isinstance(value, dict):
         record.warn(f"{element} is not an object")
         return None
-    if value.get("value") is None:
+    written, comparator, unit, code = value.get("value"), value.get("comparator"), value.get("unit"), value.get("code")
+    if written is None:
         return None
-    number = read_number(value["value"], record, f"{element}.value")
-    comparator = value.get("comparator")
+    number = read_number(written, record, f"{element}.value")
     if isinstance(comparator, str):
-        comparator = comparator.strip() or None
-    if comparator is not None and comparator not in _COMPARATORS:
+        comparator = comparator.strip()
+    if comparator and not (isinstance(comparator, str) and comparator in _COMPARATORS):
         record.warn(f"{element}.comparator is none of FHIR R4")
         return None
-    for key in ("unit", "code"):
-        if value.get(key) is not None and not isinstance(value[key], str):
-            record.warn(f"{element}.{key} is not a string")
-            return None
-    return None if number is None else Quantity(number, comparator, _word(value.get("unit")), _word(value.get("code")))
+    if not (unit is None or isinstance(unit, str)) or not (code is None or isinstance(code, str)):
+        record.warn(f"{element} has a unit that is not a string")
+        return None
+    return None if number is None else Quantity(number, comparator or None, unit or None, code or None)
 
 
 def as_received(value: object) -> str:
@@ -59,7 +59,3 @@ def as_received(value: object) -> str:
         return ""
     parts = (value.get("comparator"), value.get("value"), value.get("unit") or value.get("code"))
     return " ".join(str(part) for part in parts if isinstance(part, str | int | Decimal | float))
-
-
-def _word(text: str | None) -> str | None:
-    return text if said(text) else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from typing import Any
 
 from service.eligibility.chart import Chart
@@ -72,7 +71,8 @@ class Reader:
             by_type.setdefault(located[0]["resourceType"], []).append(located)
         ours, others = _told_apart(by_type.get("Patient", []), patient)
         person, warnings = read_person(ours, patient)
-        index = Index(chain.from_iterable(by_type.values()), self._server)
+        each_once = ((copy.resource, copy.full_url) for same in by_type.values() for copy in one_of_each(same))
+        index = Index(each_once, self._server)
         facts = Facts(Chart(person=person, warnings=warnings), self._lookup, self._vocabulary, index)
         read_contacts(ours, facts)
         ownership = Ownership(ours, others, self._server)

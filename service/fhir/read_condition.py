@@ -46,7 +46,6 @@ def _read_statement(copy: Copy, facts: Facts, found: Meanings | None) -> None:
         record.refuse("code is not a readable CodeableConcept")
     if foreign:
         record.refuse(foreign)
-        record.unreadable = True
     if found:
         _add(record, found)
 

@@ -103,47 +103,44 @@ def _add_part(part: _Part, shared: _Shared) -> None:
     # What is broken may be the very thing that mattered, whatever else can be read beside it.
     unusable = shared.unusable or shared.unreadable or value.broken or absent is not None
     unusable = unusable or bool(path and holder.get("modifierExtension"))
-    reading = Reading(
-        concept="",
-        role=Role.HINT,
-        tags=shared.tags,
-        source=record.source,
-        standing=shared.standing,
-        when=shared.when,
-        quantity=value.quantity,
-        flags=flags,
-        limits=read_limits(holder, record, path),
-        date=value.date,
-        absent=absent,
-        text=value.text,
-        unreadable=value.broken or shared.unreadable,
-        contested=record.contested,
-    )
+    limits = read_limits(holder, record, path)
     says_something = value.quantity is not None or value.date is not None or _is_spoken(flags)
     for concept, role, tags, _ in found:
         answer = value.answer(concept)
         record.facts.add_reading(
-            reading._replace(
+            Reading(
                 concept=concept,
                 role=role,
                 tags=tags | shared.tags,
+                source=record.source,
+                standing=shared.standing,
+                when=shared.when,
+                quantity=value.quantity,
                 answer=answer,
+                flags=flags,
+                limits=limits,
+                date=value.date,
+                absent=absent,
+                text=value.text,
                 unusable=unusable or not (says_something or answer is not None),
+                unreadable=value.broken or shared.unreadable,
+                contested=record.contested,
             )
         )
     if value.coded and not unusable:
-        _add_findings(found, value, reading, record)
+        _add_findings(found, value, shared)
 
 
 def _is_spoken(flags: frozenset[str]) -> bool:
     return any(flag.endswith(("positive", "negative")) for flag in flags)
 
 
-def _add_findings(found: Meanings, value: Value, reading: Reading, record: Record) -> None:
+def _add_findings(found: Meanings, value: Value, shared: _Shared) -> None:
     """A coded value may itself be a finding: a diagnosis on an image, a method that answers a question.
 
     The coded result of a test is an answer and nothing else: a reactive screening is no diagnosis.
     """
+    record = shared.record
     if any(meaning.role is Role.HINT or meaning.concept in EXAMINATIONS for meaning in found):
         template = Entry(
             concept="",
@@ -151,8 +148,8 @@ def _add_findings(found: Meanings, value: Value, reading: Reading, record: Recor
             tags=frozenset(),
             source=record.source,
             kind=record.kind,
-            certainty=doubtful(reading.standing is not Standing.PENDING),
-            onset=reading.when,
+            certainty=doubtful(shared.standing is not Standing.PENDING),
+            onset=shared.when,
             text=value.text,
             contested=record.contested,
         )

@@ -29,7 +29,6 @@ def read_procedure(copy: Copy, facts: Facts) -> None:
     record = _record(copy, facts, found)
     if foreign:
         record.refuse(foreign)
-        record.unreadable = True
     _add(record, found, read_interval(record, "performed"))
 
 

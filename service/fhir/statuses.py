@@ -35,4 +35,5 @@ def is_void(resource: Resource) -> bool:
     status = status_of(resource)
     if status == _ENTERED_IN_ERROR or status in _VOID.get(str(resource.get("resourceType")), ()):
         return True
-    return not _VOID_VERIFICATIONS.isdisjoint(codes(resource.get("verificationStatus")))
+    verification = resource.get("verificationStatus")
+    return verification is not None and not _VOID_VERIFICATIONS.isdisjoint(codes(verification))

@@ -12,14 +12,14 @@ from service.fhir.facts import Record
 from service.fhir.numbers import as_received, read_number, read_quantity
 
 _ANSWERS, _INTERPRETATIONS, _SEROLOGY = "answers", "interpretations", "serology"
+_NUMBERS = ("valueInteger", "valueDecimal")
 _SPOKEN = {Role.MATCH: "positive", Role.NEGATIVE: "negative"}
 
 
 class Value(NamedTuple):
     """A value as far as it could be read."""
 
-    given: bool = False  # some value[x] is there
-    quantity: Quantity | None = None
+    quantity: Quantity | None = None  # which has its own text
     boolean: bool | None = None
     coded: Meanings = ()
     date: When | None = None
@@ -30,6 +30,8 @@ class Value(NamedTuple):
         """Yes or no: a boolean, a general answer code, or a code of the concept itself."""
         if self.boolean is not None:
             return self.boolean
+        if not self.coded:
+            return None
         for of in (_ANSWERS, concept):
             roles = {meaning.role for meaning in self.coded if meaning.concept == of}
             if roles & _SPOKEN.keys():
@@ -37,18 +39,21 @@ class Value(NamedTuple):
         return None
 
 
+_NONE = Value()
+
+
 def read_value(holder: dict[str, Any], record: Record, path: str = "") -> Value:
     """Read the value of an Observation or of one component (``path``); a number and a text may stand together."""
-    value = Value()
+    value = _NONE
     for element, content in holder.items():
-        if element.startswith("value") and content is not None:
-            value = _joined(value, _read(element, content, record, path + element))
+        if element[:5] == "value" and content is not None:
+            read = _read(element, content, record, path + element)
+            value = read if value is _NONE else _joined(value, read)
     return value
 
 
 def _joined(one: Value, other: Value) -> Value:
     return Value(
-        given=True,
         quantity=one.quantity or other.quantity,
         boolean=one.boolean if one.boolean is not None else other.boolean,
         coded=one.coded + other.coded,
@@ -59,32 +64,38 @@ def _joined(one: Value, other: Value) -> Value:
 
 
 def _read(element: str, content: Any, record: Record, path: str) -> Value:
+    if element == "valueQuantity":
+        quantity = read_quantity(content, record, path)
+        if quantity is not None:
+            return Value(quantity)
+        empty = isinstance(content, dict) and content.get("value") is None
+        return Value(text=as_received(content), broken=not empty)
+    if element in _NUMBERS:
+        number = read_number(content, record, path)
+        return Value(broken=True) if number is None else Value(Quantity(number))
+    value = _read_word(element, content, record)
+    if value is None:
+        record.warn(f"{path} is not what FHIR R4 has there")
+        return Value(broken=True)
+    return value
+
+
+def _read_word(element: str, content: Any, record: Record) -> Value | None:
+    """A value that is no number; ``None`` for what its element cannot hold."""
     match element:
-        case "valueQuantity":
-            quantity = read_quantity(content, record, path)
-            broken = quantity is None and not (isinstance(content, dict) and content.get("value") is None)
-            return Value(quantity=quantity, text=as_received(content), broken=broken)
-        case "valueInteger" | "valueDecimal":
-            number = read_number(content, record, path)
-            return Value(
-                quantity=None if number is None else Quantity(number), text=str(content), broken=number is None
-            )
         case "valueBoolean" if isinstance(content, bool):
             return Value(boolean=content, text=str(content).lower())
         case "valueCodeableConcept":
             found = meanings(content, record.facts.lookup)
-            if found is not None:
-                return Value(coded=found, text=words(content))
+            return None if found is None else Value(coded=found, text=words(content))
         case "valueDateTime":
             when = read_when(content)
-            if when is not None:
-                return Value(date=when, text=when.text)
+            return when and Value(date=when, text=when.text)
         case "valueString" if isinstance(content, str):
             return Value(text=content)
         case "valueRange" | "valueRatio" | "valuePeriod" | "valueSampledData" | "valueTime":
             return Value(text=_parts(content))
-    record.warn(f"{path} is not what FHIR R4 has there")
-    return Value(broken=True)
+    return None
 
 
 def _parts(content: Any) -> str:

@@ -119,6 +119,17 @@ def test_a_contained_study() -> None:
     assert ("NCT06722105" in found.identifiers, found.interventional) == (True, True)
 
 
+def test_of_two_copies_of_a_study_the_later_one_is_meant() -> None:
+    """Whichever comes first."""
+    subject = resource("ResearchSubject", status="on-study", study={"reference": "ResearchStudy/s"})
+    early = resource("ResearchStudy", id="s", status="active", meta={"versionId": "1"})
+    late = resource("ResearchStudy", id="s", status="completed", meta={"versionId": "2"})
+
+    for studies in ((early, late), (late, early)):
+        (found,) = chart_of(subject, *studies).participations
+        assert found.study_status == "completed"
+
+
 def test_coverage_and_its_period() -> None:
     """Status and both ends; the beneficiary is the patient."""
     (found,) = chart_of(resource("Coverage", status="active", period={"start": "2026-01-01"})).coverages
