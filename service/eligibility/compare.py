@@ -7,12 +7,12 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
+from service.eligibility.candidate import Candidate
 from service.eligibility.context import Context
 from service.eligibility.findings import Note, Reason
 from service.eligibility.notions import Notion
 from service.eligibility.quantity import Interval
 from service.eligibility.rules import Bounds, UpperLimit
-from service.eligibility.select import Candidate
 from service.eligibility.truth import Truth, all_of
 
 

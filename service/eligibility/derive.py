@@ -6,16 +6,18 @@ that is not known, each result stays an alternative; a comparison is decided whe
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+from service.eligibility.candidate import Candidate, newest
 from service.eligibility.context import Context
 from service.eligibility.findings import Reason
 from service.eligibility.formulas import body_mass_index, ckd_epi, haemoglobin_factor
 from service.eligibility.moment import When, completed_years
-from service.eligibility.notions import Formula, Notion
+from service.eligibility.notions import Formula
 from service.eligibility.quantity import Interval
 from service.eligibility.rules import Correction
-from service.eligibility.select import DERIVATIONS, Candidate, newest, select, timeline
+from service.eligibility.timeline import timeline
 
 _SEXES = ("female", "male")
 
@@ -26,20 +28,18 @@ def sexes(ctx: Context) -> tuple[str, ...]:
     return (gender,) if gender in _SEXES else _SEXES
 
 
-def filtration_rate(ctx: Context, notion: Notion, creatinine: Candidate) -> list[Candidate]:
+def filtration_rate(
+    ctx: Context, formula: Formula, creatinine: Candidate, given: Sequence[Candidate]
+) -> list[Candidate]:
     """Derive the filtration rate on the day of a creatinine, for the age on that day."""
-    successor = notion.successor
+    del given
     birth = ctx.chart.person.birth
-    if successor is None or birth is None or birth.first > ctx.as_of:
+    if birth is None or birth.first > ctx.as_of:
         return []
-    formula = ctx.study.formulas[successor.formula]
-    ages = _ages(birth, creatinine.when)
+    youngest, oldest = _ages(birth, creatinine.when)
+    measured = creatinine.intervals[0]
     alternatives = tuple(
-        Interval(
-            *_low(formula, sex, creatinine.intervals[0], ages[1]),
-            *_high(formula, sex, creatinine.intervals[0], ages[0]),
-        )
-        for sex in sexes(ctx)
+        Interval(*_low(formula, sex, measured, oldest), *_high(formula, sex, measured, youngest)) for sex in sexes(ctx)
     )
     return [creatinine._replace(intervals=alternatives, derived=True, limits=(), unit=(None, None))]
 
@@ -62,41 +62,35 @@ def _high(formula: Formula, sex: str, creatinine: Interval, age: int) -> tuple[F
     return ckd_epi(formula, sex, creatinine.low, age), creatinine.low_open
 
 
-def body_mass(ctx: Context, notion: Notion, weight: Candidate) -> list[Candidate]:
+def body_mass(ctx: Context, formula: Formula, weight: Candidate, given: Sequence[Candidate]) -> list[Candidate]:
     """Derive the BMI of a weight's day with the newest height in its own window."""
-    successor = notion.successor
-    if successor is None or successor.given is None:
-        return []
-    heights = select(ctx, ctx.study.notions[successor.given]).group
-    formula = ctx.study.formulas[successor.formula]
-    derived = []
-    for height in heights:
-        low, high = height.intervals[0].low, height.intervals[0].high
-        if low is None or high is None or low <= 0:
-            continue
-        kilograms = weight.intervals[0]
-        derived.append(
-            weight._replace(
-                intervals=(
-                    Interval(
-                        None if kilograms.low is None else body_mass_index(formula, kilograms.low, high),
-                        kilograms.low_open,
-                        None if kilograms.high is None else body_mass_index(formula, kilograms.high, low),
-                        kilograms.high_open,
-                    ),
-                ),
-                sources=tuple(sorted({*weight.sources, *height.sources})),
-                received=f"{weight.received}, {height.received}",
-                derived=True,
-                contested=weight.contested or height.contested,
-                limits=(),
-            )
-        )
-    return derived
+    del ctx
+    return [derived for height in given if (derived := _body_mass_with(formula, weight, height)) is not None]
 
 
-DERIVATIONS["ckd-epi"] = filtration_rate
-DERIVATIONS["body-mass-index"] = body_mass
+def _body_mass_with(formula: Formula, weight: Candidate, height: Candidate) -> Candidate | None:
+    low, high = height.intervals[0].low, height.intervals[0].high
+    if low is None or high is None or low <= 0:
+        return None
+    kilograms = weight.intervals[0]
+    interval = Interval(
+        None if kilograms.low is None else body_mass_index(formula, kilograms.low, high),
+        kilograms.low_open,
+        None if kilograms.high is None else body_mass_index(formula, kilograms.high, low),
+        kilograms.high_open,
+    )
+    return weight._replace(
+        intervals=(interval,),
+        sources=tuple(sorted({*weight.sources, *height.sources})),
+        received=f"{weight.received}, {height.received}",
+        derived=True,
+        contested=weight.contested or height.contested,
+        limits=(),
+    )
+
+
+Derivation = Callable[[Context, Formula, Candidate, Sequence[Candidate]], list[Candidate]]
+DERIVATIONS: dict[str, Derivation] = {"ckd-epi": filtration_rate, "body-mass-index": body_mass}
 
 
 def corrected(ctx: Context, rule: Correction, candidate: Candidate) -> list[Candidate]:

@@ -46,7 +46,7 @@ NAMING_FIELDS: Mapping[str, Thing] = {
     **dict.fromkeys(("concepts", "concept", "measured", "predicted", "excepts"), Thing.VALUE_SET),
     **dict.fromkeys(
         (
-            "tag", "tags", "last", "last_resort", "shown_only", "promoted_by", "already", "lasts", "permanent",
+            "tag", "tags", "last", "last_resort", "shown_only", "promoted_by", "already", "lasts",
             "removed_by", "undatable", "tagged", "status_unstated", "newest_of_kind", "first", "second", "counts",
             "refuses", "beside", "detection",
         ),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from service.eligibility.candidate import Candidate
 from service.eligibility.chart import Certainty, Entry
 from service.eligibility.codes import Role
 from service.eligibility.compare import candidate_answer
@@ -14,7 +15,9 @@ from service.eligibility.findings import Note, Reason, Value
 from service.eligibility.leaves.positive import present
 from service.eligibility.leaves.verdict import Verdict, sources_of
 from service.eligibility.rules import Alternative, Classification
-from service.eligibility.select import Candidate, select, timeline, value_of
+from service.eligibility.select import select
+from service.eligibility.show import value_of
+from service.eligibility.timeline import timeline
 from service.eligibility.truth import Truth
 
 

@@ -145,8 +145,6 @@ def _effect_says(ctx: Context, rule: InEffect, entry: Entry) -> Says | None:
     judged = Says(Truth.UNKNOWN, Reason.NEEDS_JUDGEMENT, entry, (), _REVIEW)
     if entry.role is Role.REVIEW:
         return judged
-    if not entry.tags.isdisjoint(rule.permanent):
-        return Says(Truth.TRUE, None, entry)
     if entry.onset is None or not entry.tags.isdisjoint(rule.undatable):
         return judged
     removed = _removed(ctx, rule, entry)
@@ -175,7 +173,8 @@ def _lasting(ctx: Context, rule: InEffect, entry: Entry, start: When) -> Truth:
     if entry.until is not None:
         ends = entry.until.first, entry.until.last
     else:
-        spans = [span for tag, span in rule.lasts.items() if tag in entry.tags] or [rule.lasts[_OTHERWISE]]
+        device = () if entry.kind in rule.prescriptions else entry.tags
+        spans = [span for tag, span in rule.lasts.items() if tag in device] or [rule.lasts[_OTHERWISE]]
         ends = spans[0].after(start.first), spans[0].after(start.last)
     soonest, latest = ends[0] >= ctx.as_of, ends[1] >= ctx.as_of
     return Truth.of(soonest) if soonest is latest else Truth.UNKNOWN

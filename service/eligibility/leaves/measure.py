@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from service.eligibility.candidate import Candidate, newest
 from service.eligibility.chart import Activity, Certainty
 from service.eligibility.compare import (
     Answer,
@@ -19,7 +20,9 @@ from service.eligibility.findings import Note, Reason
 from service.eligibility.leaves.verdict import Verdict, day_of, evidence
 from service.eligibility.notions import Notion
 from service.eligibility.rules import ByMethod, Measure, Method
-from service.eligibility.select import Candidate, Selection, newest, select, timeline, value_of
+from service.eligibility.select import Selection, select
+from service.eligibility.show import value_of
+from service.eligibility.timeline import timeline
 from service.eligibility.truth import Truth
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from service.eligibility.candidate import UNDATED, Candidate, convert, newest
 from service.eligibility.chart import Reading
 from service.eligibility.context import Context
 from service.eligibility.findings import Note, Reason, Value
@@ -12,7 +13,7 @@ from service.eligibility.leaves.verdict import Verdict
 from service.eligibility.moment import When
 from service.eligibility.quantity import Interval
 from service.eligibility.rules import Pair, PairLimits
-from service.eligibility.select import UNDATED, Candidate, convert, interval_text, newest
+from service.eligibility.show import interval_text
 from service.eligibility.truth import Truth
 
 _PAIR = 2

@@ -41,7 +41,7 @@ class InEffect(LeafRule):
     op: ClassVar[str] = "in-effect"
     in_effect: str
     lasts: dict[str, Span]  # tag -> how long it counts from its start; "otherwise" for the rest
-    permanent: tuple[str, ...] = ()  # tags without an end
+    prescriptions: tuple[str, ...] = ()  # resource types that order a device but do not insert it
     removed_by: dict[str, str] = field(default_factory=dict)  # tag -> tag of its removal
     undatable: tuple[str, ...] = ()  # tags of findings that tell no start
     statuses: dict[str, tuple[str, ...]] = field(default_factory=dict)  # resource type -> that count

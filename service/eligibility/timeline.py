@@ -1,0 +1,117 @@
+"""A notion's records sorted by what may be done with them: by date, role and usability."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import NamedTuple
+
+from service.eligibility.candidate import UNDATED, Candidate, convert, implausible, newest
+from service.eligibility.chart import Reading
+from service.eligibility.codes import Role
+from service.eligibility.context import Context
+from service.eligibility.findings import Reason
+from service.eligibility.notions import Notion, Ratio
+
+
+class Timeline(NamedTuple):
+    """A notion's records sorted by what may be done with them."""
+
+    inside: list[Candidate]
+    review: list[Candidate]
+    undated: list[Candidate]
+    old: list[Candidate]
+    unusable: list[tuple[Reading, Reason]]  # inside the window, or undated
+    hints: list[Reading]
+
+
+def timeline(ctx: Context, notion: Notion) -> Timeline:
+    """Sort every record of a notion by date, role and usability (worked out once)."""
+    key = ("timeline", notion.id)
+    known = ctx.memo.get(key)
+    if known is None:
+        known = ctx.memo[key] = _timeline(ctx, notion)
+    return known  # type: ignore[return-value]
+
+
+def _timeline(ctx: Context, notion: Notion) -> Timeline:
+    line = Timeline([], [], [], [], [], [])
+    for concept in notion.concepts or (notion.id,):
+        for reading in ctx.readings(concept):
+            _place(ctx, notion, line, reading, frozenset())
+    for alias in notion.aliases:
+        extra = frozenset((alias.tag,)) if alias.tag else frozenset()
+        for reading in ctx.readings(alias.concept):
+            converted = convert(ctx, notion, reading, extra)
+            if isinstance(converted, Candidate) or ctx.not_measurable(reading):
+                _place(ctx, notion, line, reading, extra, converted)
+    for ratio in notion.ratios:
+        for candidate in _ratios(ctx, notion, ratio):
+            _by_date(ctx, notion, candidate, line.inside, line.undated, line.old)
+    return line
+
+
+def _place(
+    ctx: Context,
+    notion: Notion,
+    line: Timeline,
+    reading: Reading,
+    extra: frozenset[str],
+    converted: Candidate | Reason | None = None,
+) -> None:
+    if reading.role in (Role.HINT, Role.NEGATIVE) or not reading.tags.isdisjoint(notion.shown_only):
+        line.hints.append(reading)
+        return
+    if converted is None:
+        converted = convert(ctx, notion, reading, extra)
+    if isinstance(converted, Reason):
+        if reading.when is None or notion.window is None or ctx.within(reading.when, notion.window) is not False:
+            line.unusable.append((reading, converted))
+        return
+    counts = reading.role is Role.MATCH or not reading.tags.isdisjoint(notion.promoted_by)
+    if counts:
+        _by_date(ctx, notion, converted, line.inside, line.undated, line.old)
+    else:
+        _by_date(ctx, notion, converted, line.review, line.review, [])
+
+
+def _by_date(
+    ctx: Context,
+    notion: Notion,
+    candidate: Candidate,
+    inside: list[Candidate],
+    undated: list[Candidate],
+    old: list[Candidate],
+) -> None:
+    if candidate.when is UNDATED:
+        undated.append(candidate)
+        return
+    fits = True if notion.window is None else ctx.within(candidate.when, notion.window)
+    (inside if fits else old if fits is False else undated).append(candidate)
+
+
+def _ratios(ctx: Context, notion: Notion, ratio: Ratio) -> Iterable[Candidate]:
+    """Measured / predicted x 100, with the newest predicted value of the same day."""
+    measured = ctx.readings(ratio.measured)
+    if not measured:
+        return
+    bare = Notion(id=notion.id, label={}, nature=notion.nature, resources=notion.resources, quantity=ratio.quantity)
+    tops = [c for r in measured if isinstance(c := convert(ctx, bare, r), Candidate)]
+    bottoms = [c for r in ctx.readings(ratio.predicted) if isinstance(c := convert(ctx, bare, r), Candidate)]
+    for top in tops:
+        same_day = [b for b in bottoms if b.when.exact and top.when.exact and b.when.first == top.when.first]
+        for bottom in newest(ctx, same_day)[:1]:
+            low = bottom.intervals[0].low
+            if low is None or low <= 0 or bottom.intervals[0].high != low:
+                continue
+            interval = top.intervals[0].scaled(100 / Fraction(low))
+            if not implausible(notion, interval):
+                yield top._replace(
+                    intervals=(interval,),
+                    tags=top.tags | {ratio.tag} if ratio.tag else top.tags,
+                    sources=tuple(sorted({*top.sources, *bottom.sources})),
+                    received=f"{top.received} / {bottom.received}",
+                    derived=True,
+                    contested=top.contested or bottom.contested,
+                    limits=(),
+                )
