@@ -17,7 +17,6 @@ from service.fhir.versions import other_version
 _DONE = {"Procedure": {"completed"}, "ImagingStudy": {"available"}, "Flag": {"active"}} | {
     "DiagnosticReport": {"final", "amended", "corrected", "appended"}
 }
-OPPOSITION = "opposition_flag"  # the notion under which a site's flag of opposition stands
 
 
 def read_procedure(copy: Copy, facts: Facts) -> None:
@@ -66,8 +65,7 @@ def read_flag(copy: Copy, facts: Facts) -> None:
         start, end = read_period(record, "period")
         _add(record, found, start, end)
         if opposed and not is_void(copy.resource):
-            opposition = _entry(record, start, end)._replace(concept=OPPOSITION, role=Role.MATCH)
-            facts.chart.entries.setdefault(OPPOSITION, []).append(opposition)
+            facts.chart.opposed = True
 
 
 def _record(copy: Copy, facts: Facts, found: Meanings | None) -> Record:

@@ -144,11 +144,11 @@ def test_a_site_s_flag_of_opposition() -> None:
     words = {name: getattr(shipped, name) for name in shipped.__slots__}
     reader = Reader(shipped_study().lexicon, Vocabulary(**words | {"opposition_codes": (flag,)}))
 
-    def entries(status: str) -> list[str]:
+    def opposed(status: str) -> bool:
         up = resource("Flag", status=status, code=concept("|".join(flag)))
-        return list(reader.read_bundle(decode(as_json(bundle(patient(), up)))).entries)
+        return reader.read_bundle(decode(as_json(bundle(patient(), up)))).opposed
 
-    assert (entries("active"), entries("inactive")) == (["opposition_flag"], [])
+    assert (opposed("active"), opposed("inactive")) == (True, False)
 
 
 @pytest.mark.parametrize(
