@@ -143,6 +143,11 @@ def _outcome(severity: str, code: str, text: str = "") -> Json:
         searchset(CONDITION, _outcome("error", "processing")),
         searchset(CONDITION, _outcome("warning", "processing", "It may not contain the entire record.")),
         searchset(CONDITION) | {"entry": [{"search": {"mode": "match"}}, {"resource": CONDITION}]},
+        lambda params: (
+            _outcome("information", "informational")
+            if "page" in params
+            else searchset(CONDITION, following="Condition?page=2")
+        ),
     ],
     ids=[
         "foreign next link",
@@ -154,6 +159,7 @@ def _outcome(severity: str, code: str, text: str = "") -> Json:
         "error among results",
         "vendor's words",
         "match without resource",
+        "outcome instead of a page",
     ],
 )
 async def test_a_search_cut_short_marks_its_type_and_loses_nothing(

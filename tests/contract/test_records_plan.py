@@ -1,5 +1,7 @@
 """What is asked for, and what the records name and is fetched after them."""
 
+from dataclasses import replace
+
 import pytest
 import respx
 
@@ -63,6 +65,14 @@ async def test_medications_that_cannot_be_had_mark_their_orders(respx_mock: resp
     Hospital(respx_mock, batches=True, MedicationRequest=searchset(ORDER), Medication=403)
 
     assert (await pull()).failed == {"MedicationRequest"}
+
+
+def test_flags_are_asked_for_where_a_site_has_one_for_opposition() -> None:
+    """A site that records opposition by a Flag has its Flags read; others are not asked for any."""
+    opposed = replace(VOCABULARY, opposition_codes=(("https://flags.hospital.example", "research-opposition"),))
+
+    assert "Flag" in plan_for(study(), opposed).kinds
+    assert "Flag" not in plan_for(study(), VOCABULARY).kinds
 
 
 async def test_what_was_pulled_is_a_chart(respx_mock: respx.MockRouter) -> None:
