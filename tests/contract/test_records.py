@@ -194,6 +194,15 @@ async def test_a_search_that_fails_marks_its_type(respx_mock: respx.MockRouter, 
     assert (ids(pulled), pulled.failed) == (["Observation/o1", "Patient/p"], {"Condition"})
 
 
+async def test_what_a_batch_was_refused_for_good_is_not_asked_again(respx_mock: respx.MockRouter) -> None:
+    """A final refusal of one entry of a batch costs no further request."""
+    Hospital(respx_mock, batches=True, Condition=403)
+
+    await pull()
+
+    assert len(respx_mock.calls) == 1
+
+
 async def test_what_a_batch_could_not_do_is_asked_again(respx_mock: respx.MockRouter) -> None:
     """An entry of a batch that failed for the moment is asked once more by itself."""
     answers = iter([503, searchset(CONDITION)])
