@@ -104,14 +104,14 @@ def _add_part(part: _Part, shared: _Shared) -> None:
     unusable = shared.unusable or shared.unreadable or value.broken or absent is not None
     unusable = unusable or bool(path and holder.get("modifierExtension"))
     limits = read_limits(holder, record, path)
-    says_something = value.quantity is not None or value.date is not None or _is_spoken(flags)
+    says_something = value.quantity is not None or value.date is not None or (flags and _is_spoken(flags))
     for concept, role, tags, _ in found:
         answer = value.answer(concept)
         record.facts.add_reading(
             Reading(
                 concept=concept,
                 role=role,
-                tags=tags | shared.tags,
+                tags=tags | shared.tags if shared.tags else tags,
                 source=record.source,
                 standing=shared.standing,
                 when=shared.when,

@@ -40,6 +40,7 @@ class Value(NamedTuple):
 
 
 _NONE = Value()
+_NO_FLAGS: frozenset[str] = frozenset()
 
 
 def read_value(holder: dict[str, Any], record: Record, path: str = "") -> Value:
@@ -116,8 +117,10 @@ def read_flags(holder: dict[str, Any], record: Record) -> frozenset[str]:
 
     High and normal say so of antibodies and hCG only: ``serology-positive``, ``serology-negative``.
     """
-    flags: set[str] = set()
     written = holder.get("interpretation")
+    if not written:
+        return _NO_FLAGS
+    flags: set[str] = set()
     for interpretation in written if isinstance(written, list) else ():
         flags.update(code.upper() for code in codes(interpretation))
         for meaning in meanings(interpretation, record.facts.lookup) or ():
@@ -130,6 +133,8 @@ def read_flags(holder: dict[str, Any], record: Record) -> frozenset[str]:
 def read_limits(holder: dict[str, Any], record: Record, path: str = "") -> tuple[Limits, ...]:
     """The reference ranges; one without a type is that of the healthy, as one of type ``normal`` is."""
     written = holder.get("referenceRange")
+    if not written:
+        return ()
     limits = []
     for each in written if isinstance(written, list) else ():
         if isinstance(each, dict) and not each.get("modifierExtension"):
