@@ -49,6 +49,7 @@ class Settings:
     fhir_url: Url | None = None
     fhir_write_url: Url | None = None
     fhir_token: str | None = field(default=None, repr=False)
+    fhir_write_token: str | None = field(default=None, repr=False)
 
     host: str = "127.0.0.1"
     port: Port = 8000

@@ -12,6 +12,7 @@ from service.config import Settings
 from service.eligibility.results import Screening
 from service.eligibility.study import Study
 from service.hospital.client import FhirClient, Server
+from service.hospital.origins import Origin
 from service.hospital.plan import Plan, plan_for
 from service.hospital.ports import Shelf
 from service.hospital.records import fetch_chart_resources
@@ -58,7 +59,11 @@ def read_server(settings: Settings) -> Server | None:
 def write_server(settings: Settings) -> Server | None:
     """Return the server that results are posted to, if one is set."""
     url = settings.fhir_write_url or settings.fhir_url
-    return Server(base=url, token=settings.fhir_token) if url else None
+    if url is None:
+        return None
+    # A token is for the server that it was issued for: another one gets its own or none.
+    same = settings.fhir_url is not None and Origin.parse(url)[:3] == Origin.parse(settings.fhir_url)[:3]
+    return Server(base=url, token=settings.fhir_write_token or (settings.fhir_token if same else None))
 
 
 @asynccontextmanager

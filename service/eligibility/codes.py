@@ -126,7 +126,7 @@ class Lexicon:
         return self._keys.get(_without_blanks(system_uri))
 
     def codes_of(self, concept: str, roles: Collection[Role]) -> list[tuple[str, str]]:
-        """(canonical URI, code) of the concept's entries in these roles, with listed descendants.
+        """(canonical URI, code) of the concept's entries in these roles, with listed descendants and the site's codes.
 
         A prefix stands as it is; a range stands as ``first-last``.
         """
@@ -137,6 +137,9 @@ class Lexicon:
                 listed = self.listed_under(row)
                 written = row.code if row.until is None else f"{row.code}-{row.until}"
                 codes.update(dict.fromkeys((system.uris[0], code) for code in (written, *listed)))
+        for uri, code in self._site_codes:
+            if any(m.concept == concept and m.role in roles for m in self.meanings(uri, code)):
+                codes[uri, code] = None
         return list(codes)
 
     def rows_of(self, concept: str) -> Sequence[CodeRow]:

@@ -50,7 +50,12 @@ class Context:
 
     def _read_entries(self, notion: Notion) -> Sequence[Entry]:
         entries = self.chart.entries
-        found = [e for concept in notion.concepts or (notion.id,) for e in entries.get(concept, ())]
+        found = [
+            e
+            for concept in notion.concepts or (notion.id,)
+            for e in entries.get(concept, ())
+            if e.kind in notion.resources  # an allergy to a drug is not its use
+        ]
         if notion.excepts:
             # A code under review for an exception (skin cancer without its type) is under review here too.
             doubtful = [e for concept in notion.excepts for e in entries.get(concept, ()) if e.role is Role.REVIEW]

@@ -212,6 +212,13 @@ def test_codes_of_a_concept_are_ready_for_a_search(lexicon: Lexicon) -> None:
     assert lexicon.codes_of("no_such_concept", list(Role)) == []
 
 
+def test_a_sites_own_codes_are_searched_too(lexicon: Lexicon) -> None:
+    """A search by code has to ask for what a site writes as well, or its results would seem missing."""
+    site = lexicon.with_site_codes({}, [("urn:lab", "HGB", "loinc", "718-7")])
+    assert ("urn:lab", "HGB") in site.codes_of("hemoglobin", [Role.MATCH])
+    assert ("urn:lab", "HGB") not in site.codes_of("platelets", [Role.MATCH])
+
+
 def test_entries_of_a_concept(lexicon: Lexicon) -> None:
     """The entries come back as the table holds them, each with the descendants listed for it, if it asks for any."""
     listed = {entry.code: lexicon.listed_under(entry) for entry in lexicon.rows_of("systemic_sclerosis")}
