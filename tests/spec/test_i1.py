@@ -1,0 +1,149 @@
+"""I1, informed consent: whose word it is, which study it names, and what the newest one says."""
+
+from typing import Any
+
+import pytest
+
+from tests.builders import Resource, SampleChart, complete_chart, concept, resource, verdict
+from tests.expectations import differences
+
+SCOPE = "http://terminology.hl7.org/CodeSystem/consentscope"
+NCT = {"system": "https://clinicaltrials.gov", "value": "NCT06722105"}
+SPONSOR = {"system": "https://trial-screening.example/fhir/sponsor-study", "value": "APHP211026"}
+THIS = resource("ResearchStudy", id="this", status="approved", identifier=[NCT])
+OTHER = resource("ResearchStudy", id="other", status="approved", identifier=[NCT | {"value": "NCT00000001"}])
+BY_REFERENCE = [{"meaning": "instance", "reference": {"reference": "ResearchStudy/this"}}]
+OTHER_STUDY = [{"meaning": "instance", "reference": {"reference": "ResearchStudy/other"}}]
+
+
+def consent(
+    provision: str | None = "permit", when: str | None = "2026-09-01", *, status: str = "active",
+    scope: str = "research", data: list[Resource] | None = BY_REFERENCE, **elements: Any,
+) -> Resource:  # fmt: skip
+    """Return a Consent that permits or denies, and names this study unless ``data`` says otherwise."""
+    provided = {"type": provision, "data": data}
+    provided = {name: element for name, element in provided.items() if element is not None}
+    defaults = {"scope": concept(f"{SCOPE}|{scope}"), "dateTime": when, "provision": provided}
+    return resource("Consent", status=status, **(defaults | elements))
+
+
+def unnamed(provision: str = "permit", when: str | None = "2026-09-01", **elements: Any) -> Resource:
+    """Return a Consent that names no study in its provision."""
+    return consent(provision, when, data=None, **elements)
+
+
+OPT_IN = {"type": "deny", "provision": [{"type": "permit", "data": BY_REFERENCE}]}
+
+CONSENTS = {
+    "no consent": ([], "to-confirm no-record"),
+    "active and permitting, named by reference": ([consent()], "true"),
+    "named by the identifier in a reference": (
+        [consent(data=[{"meaning": "instance", "reference": {"identifier": NCT}}])],
+        "true",
+    ),
+    "named by the sponsor's identifier in a reference": (
+        [consent(data=[{"meaning": "instance", "reference": {"identifier": SPONSOR}}])],
+        "true",
+    ),
+    "named by its source": ([unnamed(sourceReference={"identifier": NCT})], "true"),
+    "named by its own identifier": ([unnamed(identifier=[NCT])], "true"),
+    "named by a policy with the registry's identifier": (
+        [unnamed(policy=[{"uri": "https://clinicaltrials.gov/study/NCT06722105"}])],
+        "true",
+    ),
+    "named by a policy with the sponsor's identifier": (
+        [unnamed(policy=[{"uri": "https://sponsor.example/APHP211026/consent.pdf"}])],
+        "true",
+    ),
+    "a policy of another study": (
+        [unnamed(policy=[{"uri": "https://clinicaltrials.gov/study/NCT00000001"}])],
+        "to-confirm no-record",
+    ),
+    "another study": ([consent(data=OTHER_STUDY)], "to-confirm no-record"),
+    "another study, rejected": ([consent(data=OTHER_STUDY, status="rejected")], "to-confirm no-record"),
+    "another study, denied": ([consent("deny", data=OTHER_STUDY)], "to-confirm no-record"),
+    "no study named": ([unnamed()], "to-confirm no-record"),
+    "another scope": ([consent(scope="treatment")], "to-confirm no-record"),
+    "rejected": ([consent(status="rejected")], "false"),
+    "active and denying": ([consent("deny")], "false"),
+    "inactive": ([consent(status="inactive")], "to-confirm needs-judgement"),
+    "draft": ([consent(status="draft")], "to-confirm needs-judgement"),
+    "proposed": ([consent(status="proposed")], "to-confirm needs-judgement"),
+    "entered in error": ([consent(status="entered-in-error")], "to-confirm no-record"),
+    "rejected in error": ([consent(status="entered-in-error"), consent(when="2025-01-01")], "true"),
+    "another patient's": ([consent(patient={"reference": "Patient/another"})], "to-confirm no-record"),
+    "given after the screening": ([consent(when="2026-11-24")], "to-confirm no-record"),
+    "rejected after the screening": ([consent(), consent(when="2026-11-24", status="rejected")], "true"),
+    "given on the day": ([consent(when="2026-11-23T17:00:00+01:00")], "true"),
+    "newest inactive brings no older one back": (
+        [consent(when="2026-01-01"), consent(when="2026-05-01", status="inactive")],
+        "to-confirm needs-judgement",
+    ),
+    "newest proposed brings no older one back": (
+        [consent(when="2026-01-01"), consent(when="2026-05-01", status="proposed")],
+        "to-confirm needs-judgement",
+    ),
+    "newest rejected": ([consent(when="2026-01-01"), consent(when="2026-05-01", status="rejected")], "false"),
+    "newest permitting": ([consent(when="2026-01-01", status="rejected"), consent(when="2026-05-01")], "true"),
+    "newest permitting after an inactive one": (
+        [consent(when="2026-01-01", status="inactive"), consent(when="2026-05-01")],
+        "true",
+    ),
+    "two of one time that differ": ([consent(), consent("deny")], "unknown records-disagree"),
+    "two of one time that agree": ([consent(), consent()], "true"),
+    "a newer one for another study changes nothing": (
+        [consent(when="2026-01-01"), consent("deny", when="2026-05-01", data=OTHER_STUDY)],
+        "true",
+    ),
+    "opt-in that names no study is neither opposition nor consent": (
+        [unnamed(provision={"type": "deny", "provision": [{"type": "permit"}]})],
+        "to-confirm no-record",
+    ),
+    "opt-in beside a consent to the study": (
+        [unnamed(provision={"type": "deny", "provision": [{"type": "permit"}]}), consent(when="2025-01-01")],
+        "true",
+    ),
+}
+
+
+def chart_with(consents: list[Resource]) -> SampleChart:
+    """Return the complete chart with two studies and these consents."""
+    return complete_chart().add(THIS, OTHER, *consents)
+
+
+@pytest.mark.parametrize(("consents", "expected"), CONSENTS.values(), ids=CONSENTS)
+def test_the_newest_consent_that_names_the_study_decides(consents: list[Resource], expected: str) -> None:
+    """Permitting is true, refusing false, anything else a person's; other studies and scopes say nothing."""
+    assert differences(verdict(chart_with(consents)), {"I1": expected}) == []
+
+
+@pytest.mark.parametrize("refusal", [consent("deny"), consent(status="rejected")], ids=["denied", "rejected"])
+def test_a_refused_consent_is_not_waited_for(refusal: Resource) -> None:
+    """A refusal makes the patient ineligible, and no day is named to look again."""
+    expected = {"I1": "false", "status": "ineligible", "recoverable": False, "rescreen_after": None}
+
+    assert differences(verdict(chart_with([refusal])), expected) == []
+
+
+OPPOSITIONS = {
+    "denied": ([unnamed("deny")], "not-permitted"),
+    "denied after a permit": ([unnamed(when="2025-01-01"), unnamed("deny")], "not-permitted"),
+    "permitted after a denial": ([unnamed("deny", "2025-01-01"), unnamed()], None),
+    "denied outside, permitted inside": (
+        [unnamed(provision={"type": "deny", "provision": [{"type": "permit"}]})],
+        None,
+    ),
+    "denied, no longer active": ([unnamed("deny", status="inactive")], None),
+    "denied in error": ([unnamed("deny", status="entered-in-error")], None),
+    "denied for treatment": ([unnamed("deny", scope="treatment")], None),
+    "denied after the screening": ([unnamed("deny", "2026-11-24")], None),
+    "denied for this study only": ([consent("deny")], None),
+    "denied for another study only": ([consent("deny", data=OTHER_STUDY)], None),
+    "denied, beside a permit for this study": ([unnamed("deny"), consent(when="2026-10-01")], "not-permitted"),
+}
+
+
+@pytest.mark.parametrize(("consents", "error"), OPPOSITIONS.values(), ids=OPPOSITIONS)
+def test_who_opposes_research_is_not_screened(consents: list[Resource], error: str | None) -> None:
+    """The newest research consent that names no study, active and denying without a permit inside, forbids it."""
+    assert verdict(chart_with(consents)).error == error
