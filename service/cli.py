@@ -114,6 +114,22 @@ def print_review_sheet(context: typer.Context, study: Study = None, config: Conf
     sys.stdout.write(review_sheet(load(load_settings(config or context.obj), study)))
 
 
+@cli.command("refresh-descendants")
+def refresh_descendants(
+    context: typer.Context,
+    server: Annotated[
+        str | None, typer.Option(metavar="URL", help="The terminology server; default: CANDOR_TERMINOLOGY_URL.")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Write the table in the folder of CANDOR_MAPPINGS.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+    config: Config = None,
+) -> None:
+    """Ask a terminology server what stands under each SNOMED CT parent, and show what the table gains and loses."""
+    from service import refresh  # noqa: PLC0415
+
+    refresh.run(load_settings(config or context.obj), server, json=json, write=write)
+
+
 @cli.command("demo")
 def run_demo(context: typer.Context, config: Config = None) -> None:
     """Screen a dozen sample charts, without any server; what would be posted is kept in a local folder."""

@@ -51,6 +51,9 @@ class Settings:
     fhir_token: str | None = field(default=None, repr=False)
     fhir_write_token: str | None = field(default=None, repr=False)
 
+    terminology_url: Url | None = None
+    terminology_token: str | None = field(default=None, repr=False)
+
     host: str = "127.0.0.1"
     port: Port = 8000
     oidc_issuer: Url | None = None
@@ -113,8 +116,11 @@ def _special(kind: type, value: Any) -> Any:
     """Convert what msgspec does not know; its messages must not repeat the value, which may hold a password."""
     if not isinstance(value, str):
         raise ValueError("Expected text")  # noqa: TRY004 - what msgspec reports with the setting's name
-    if kind is Path:
-        return Path(value).expanduser()
+    return Path(value).expanduser() if kind is Path else read_url(value)
+
+
+def read_url(value: str) -> Url:
+    """Take an address as it is set. Raises ``ValueError``, without the value."""
     try:
         parts = urlsplit(value)
         known = parts.scheme in {"http", "https"} and parts.hostname and parts.username is None
