@@ -19,6 +19,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from tests.verdicts import AS_OF, Verdict, verdict_on
@@ -185,7 +186,8 @@ class SampleChart:
 
     def add(self, *resources: Resource) -> SampleChart:
         """Add records."""
-        added = {f"added-{len(self.parts) + number}": one for number, one in enumerate(resources)}
+        free = (name for number in count(len(self.parts)) if (name := f"added-{number}") not in self.parts)
+        added = dict(zip(free, resources, strict=False))
         return replace(self, parts=self.parts | {name: {"id": name} | one for name, one in added.items()})
 
     def bundle(self) -> Resource:
