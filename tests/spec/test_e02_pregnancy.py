@@ -91,6 +91,7 @@ UNDECIDED_RECORDS = {
     "absent genital organs, not said which": condition("Z90.7", "2015-01-01"),
     "perimenopause": condition("N95.1", "2020-01-01"),
     "one ovary removed": procedure("https://smt.esante.gouv.fr/terminologie-ccam|JJFA003", "2015-01-01"),
+    "a hysterectomy after the screening date": procedure("236886002", "2026-12-01"),
     "a hysterectomy that was not done": procedure("236886002", "2015-04-01", status="not-done"),
 }  # fmt: skip
 
@@ -165,6 +166,21 @@ def test_a_finding_beside_a_documented_end_of_fertility_is_judged(record: Resour
 
     assert (got.truth("E2"), got.open("E2"), pregnancy(got).reason) == ("unknown", "to-confirm", "needs-judgement")
     assert "flagged" in got.notes("E2")
+
+
+def test_an_end_of_fertility_that_is_not_certain_is_not_documented() -> None:
+    """Prepared or provisional: the pregnancy part stays open, and a positive test excludes."""
+    prepared = procedure("236886002", "2026-11-01", status="preparation")
+    provisional = condition("289903006", "2020-01-01", verification="provisional")
+    for record in (prepared, provisional):
+        assert pregnancy(asked(record)).truth.value == "unknown"
+        assert asked(record, POSITIVE_TEST).truth("E2") == "true"
+
+
+def test_a_finding_excludes_whoever_is_not_said_to_be_a_man() -> None:
+    """Another or an unknown gender makes nothing impossible."""
+    for gender in ("other", "unknown"):
+        assert asked(POSITIVE_TEST, gender=gender).truth("E2") == "true"
 
 
 def test_a_finding_beside_a_doubtful_end_of_fertility_excludes() -> None:

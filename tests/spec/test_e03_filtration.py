@@ -207,3 +207,16 @@ def test_a_low_rate_is_looked_at_again_after_two_weeks() -> None:
     got = asked(gfr(CKD_EPI, 25, "2026-11-20"))
 
     assert (got.recoverable, got.rescreen_after) == (True, "2026-12-04")
+
+
+def test_a_partial_birth_date_is_an_interval_of_ages() -> None:
+    """Decided where the youngest and the oldest age agree: at 1.5 mg/dL never, at 3 always under 30."""
+    assert asked(creatinine("3 mg/dL"), birth="1978").truth("E3") == "true"
+    assert asked(creatinine("1.5 mg/dL"), birth="1978").truth("E3") == "false"
+
+
+def test_two_creatinines_of_one_day_that_differ_disagree() -> None:
+    """Neither is better than the other."""
+    got = asked(creatinine("3 mg/dL"), creatinine("0.8 mg/dL"))
+
+    assert (leaf(got).reason, got.open("E3")) == ("records-disagree", "missing-data")

@@ -242,3 +242,25 @@ def test_an_open_pressure_is_of_the_right_sort() -> None:
 
     assert verdict(chart).open("E3") == "to-confirm"
     assert verdict(chart.replace("lvef", fraction(LVEF_NO_METHOD, "60 %"))).open("E3") == "missing-data"
+
+
+def test_a_method_stated_beside_the_code_shows_that_there_was_an_echo() -> None:
+    """A code without a method, done by echocardiography: a pressure could have been had, a person judges."""
+    chart = complete_chart().drop("spap", "mpap", "lvef")
+    got = verdict(chart.add(fraction(LVEF_NO_METHOD, "60 %", method=ECHO_METHOD)))
+
+    assert (got.open("E3"), got.reason("E3")) == ("to-confirm", "needs-judgement")
+
+
+def test_a_newer_pressure_that_could_not_be_had_leaves_the_older_one() -> None:
+    """And the finding says that it is there."""
+    got = pressures(spap("30"), no_value(SPAP, "not-performed", "2026-10-01"))
+
+    assert (got.truth.value, set(got.notes)) == ("false", {"newer-unusable", "no-catheter"})
+
+
+def test_a_disagreement_names_both_records() -> None:
+    """A person sees what disagrees."""
+    got = pressures(spap("55", id="echo"), mpap("18", id="catheter"))
+
+    assert set(got.sources) == {"Observation/echo", "Observation/catheter"}
