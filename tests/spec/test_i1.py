@@ -90,6 +90,15 @@ CONSENTS = {
         "true",
     ),
     "two of one time that differ": ([consent(), consent("deny")], "unknown records-disagree"),
+    "a later hour of the same day": (
+        [consent(when="2026-09-01T08:00:00Z", status="rejected"), consent(when="2026-09-01T09:00:00Z")],
+        "true",
+    ),
+    "a year that may hold the day of another": (
+        [consent(when="2026"), consent(when="2026-05-01", status="rejected")],
+        "to-confirm records-disagree",
+    ),
+    "entered in error, however it is written": ([consent(status="Entered-in-error ")], "to-confirm no-record"),
     "two of one time that agree": ([consent(), consent()], "true"),
     "a newer one for another study changes nothing": (
         [consent(when="2026-01-01"), consent("deny", when="2026-05-01", data=OTHER_STUDY)],

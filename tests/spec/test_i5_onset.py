@@ -1,11 +1,16 @@
 """I5.a, the kinds of date from which a disease of two years may be counted, all for one woman born on 14 March 1978."""
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
+from service.eligibility.screen import screen
+from service.fhir.decode import decode
 from tests.builders import Resource, SampleChart, complete_chart, condition, observation, verdict
 from tests.expectations import differences
+from tests.verdicts import AS_OF, Verdict, as_json, shipped_reader, shipped_study
 
 
 def sclerosis(**elements: Any) -> Resource:
@@ -105,3 +110,14 @@ def test_a_score_may_be_an_integer() -> None:
     sample = active_disease(sclerosis(onset="2025-06-01")).drop("mrss", "acr_eular").add(*scores)
 
     assert differences(verdict(sample), {"I4": "true", "I5.a": "true"}) == []
+
+
+@pytest.mark.parametrize(("onset", "expected"), [("2025-06-01", "unknown date-not-decisive"), ("2024-11-22", "false")])
+def test_where_onsets_are_coding_dates_they_are_read_as_days_of_recording(onset: str, expected: str) -> None:
+    """The disease began on or before that day, which decides only against a short duration."""
+    study = replace(shipped_study(), onset_is_coding_date=True)
+    chart = shipped_reader().read_bundle(decode(as_json(active_disease(sclerosis(onset=onset)).bundle())))
+
+    got = Verdict(screen(study, chart, (), date.fromisoformat(AS_OF)))
+
+    assert differences(got, {"I5.a": expected}) == []
