@@ -112,6 +112,15 @@ def test_nothing_is_explained_that_is_gone() -> None:
         assert {code for code, _, _ in _ROW.findall(table[1])} <= words
 
 
+def test_every_code_of_our_own_is_listed() -> None:
+    """What a site may map to, the codes of the project's own system, stand in the semantics."""
+    text = (DOCS / "semantics.md").read_text(encoding="utf-8")
+    lexicon = load_study(default_mappings()).lexicon
+    ours = {row.code for concept in lexicon.concepts for row in lexicon.rows_of(concept) if row.system == "ssc"}
+
+    assert {code for code in ours if f"`{code}`" not in text} == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
     """A link to a file of the project, or to a heading of one, leads to what is there."""
