@@ -95,15 +95,6 @@ def _fixed_order(candidate: Candidate) -> tuple[object, ...]:
     return candidate.sources, candidate.received, candidate.when.text
 
 
-def is_newer(ctx: Context, when: When | None, than: When) -> bool:
-    """Whether one record is strictly newer than another; an undated one never is."""
-    if when is None:
-        return False
-    if when.instant is not None and than.instant is not None:
-        return when.instant > than.instant
-    return when.first > ctx.last_day(than)
-
-
 def prefer(ctx: Context, candidates: Sequence[Candidate], preference: Preference | None) -> list[Candidate]:
     """Return the newest candidates after the notion's preference and the status of each record."""
     top = newest(ctx, candidates)

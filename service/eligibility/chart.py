@@ -114,6 +114,7 @@ class ConsentRecord(NamedTuple):
     when: When | None
     studies: frozenset[str]  # identifiers and references named; empty: names no study
     uris: tuple[str, ...] = ()  # policy URIs
+    contested: bool = False
 
 
 class Coverage(NamedTuple):
@@ -123,6 +124,7 @@ class Coverage(NamedTuple):
     status: str
     start: When | None
     end: When | None
+    contested: bool = False
 
 
 class Participation(NamedTuple):
@@ -136,6 +138,8 @@ class Participation(NamedTuple):
     interventional: bool | None  # None: study type not known
     study_status: str | None
     version: str | None = None
+    start: When | None = None
+    contested: bool = False
 
 
 class Person(NamedTuple):

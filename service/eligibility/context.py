@@ -58,9 +58,7 @@ class Context:
         ]
         if notion.excepts:
             # A code under review for an exception (skin cancer without its type) is under review here too.
-            doubtful = [e for concept in notion.excepts for e in entries.get(concept, ()) if e.role is Role.REVIEW]
-            in_doubt = {e.source for e in doubtful}
-            found = [e for e in found if e.source not in in_doubt] + doubtful
+            found += [e for concept in notion.excepts for e in entries.get(concept, ()) if e.role is Role.REVIEW]
         if not found:
             return ()
         excepted = frozenset(notion.excepts)
@@ -91,8 +89,8 @@ class Context:
         return entry
 
     def not_measurable(self, reading: Reading) -> bool:
-        """Whether the record says that the quantity could not be had."""
-        if reading.absent is None:
+        """Whether a record that counts says that the quantity could not be had."""
+        if reading.absent is None or reading.when is None or reading.standing is Standing.PENDING:
             return False
         meanings = self.study.lexicon.meanings(_DATA_ABSENT, reading.absent)
         return any(m.concept == _NOT_MEASURABLE and m.role is Role.MATCH for m in meanings)
@@ -116,6 +114,14 @@ class Context:
         if when.first >= start:
             return True
         return False if when.last < start else None
+
+    def later(self, one: When | None, than: When) -> bool:
+        """Whether a moment is strictly later than another, whatever a partial date may be; an undated one never is."""
+        if one is None:
+            return False
+        if one.instant is not None and than.instant is not None:
+            return one.instant > than.instant
+        return one.first > self.last_day(than)
 
     def last_day(self, when: When) -> date:
         """Return the latest day that a moment can be: never after the screening date."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from service.eligibility.candidate import Candidate, newest
+from service.eligibility.candidate import Candidate
 from service.eligibility.context import Context
 from service.eligibility.findings import Reason
 from service.eligibility.formulas import body_mass_index, ckd_epi, haemoglobin_factor
@@ -34,8 +34,9 @@ def filtration_rate(
     """Derive the filtration rate on the day of a creatinine, for the age on that day."""
     del given
     birth = ctx.chart.person.birth
-    if birth is None or birth.first > ctx.as_of:
-        return []
+    if birth is None or birth.first > ctx.as_of:  # any rate is possible, and the older value no longer decides
+        anything = Interval(Fraction(0), True, None, True)
+        return [creatinine._replace(intervals=(anything,), undecided=Reason.NO_USABLE_VALUE, derived=True)]
     youngest, oldest = _ages(birth, creatinine.when)
     measured = creatinine.intervals[0]
     alternatives = tuple(
@@ -149,7 +150,18 @@ def _nearest(ctx: Context, rule: Correction, when: When) -> list[Candidate]:
         return []
     distance = min(abs(c.when.first - day) for c in near)
     best = [c for c in near if abs(c.when.first - day) == distance]
-    earlier = min(c.when.first for c in best)
-    same_day = newest(ctx, [c for c in best if c.when.first == earlier])
-    standing = max(c.standing for c in same_day)
-    return [c for c in same_day if c.standing == standing]
+    instant = when.instant
+    if instant is not None and all(c.when.instant is not None for c in best):
+        gaps = {c: abs(c.when.instant - instant) for c in best if c.when.instant is not None}
+        best = [c for c in best if gaps[c] == min(gaps.values())]
+    best = _earliest(best)
+    standing = max(c.standing for c in best)
+    return [c for c in best if c.standing == standing]
+
+
+def _earliest(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the first of them, and those that may be of the same moment."""
+    day = min(c.when.first for c in candidates)
+    of_day = [c for c in candidates if c.when.first == day]
+    instants = [c.when.instant for c in of_day if c.when.instant is not None]
+    return [c for c in of_day if c.when.instant is None or c.when.instant == min(instants)]

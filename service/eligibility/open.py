@@ -8,7 +8,7 @@ from itertools import product
 from service.eligibility.findings import Finding, Leaf, Node, Open, Reason
 from service.eligibility.notions import Nature
 from service.eligibility.plan import children
-from service.eligibility.rules import Rule, Same
+from service.eligibility.rules import DiagnosedWithin, Rule, Same
 from service.eligibility.study import Study
 from service.eligibility.truth import Truth, all_of, any_of, negate
 
@@ -25,10 +25,13 @@ def sort_of(study: Study, leaf: Leaf) -> Open:
         return Open.MISSING_DATA
     if nature is Nature.BEDSIDE:
         return Open.TO_CONFIRM
-    # The exact day of a diagnosis is a measurement too: a date.
-    if leaf.reason in (Reason.NOT_CONFIRMED, Reason.DATE_NOT_DECISIVE):
+    if leaf.reason is Reason.NOT_CONFIRMED:
         return Open.MISSING_DATA
-    measured = nature is Nature.MEASUREMENT and leaf.reason in _ON_A_MEASUREMENT
+    # Where a rule asks how long ago a diagnosis was made, what is missing is a measurement too: a date.
+    measured = nature is Nature.MEASUREMENT or (
+        leaf.op == DiagnosedWithin.op and leaf.reason is Reason.DATE_NOT_DECISIVE
+    )
+    measured = measured and leaf.reason in _ON_A_MEASUREMENT
     return Open.MISSING_DATA if measured else Open.TO_CONFIRM
 
 

@@ -8,11 +8,14 @@ from typing import NamedTuple
 
 from service.eligibility.context import Context
 from service.eligibility.findings import Finding, Leaf
-from service.eligibility.moment import add_years, read_when
+from service.eligibility.leaves.verdict import day_of
+from service.eligibility.leaves.weigh import gather
+from service.eligibility.moment import When, add_years, read_when
 from service.eligibility.open import truth_with
 from service.eligibility.plan import children, plan
 from service.eligibility.results import CriterionResult
-from service.eligibility.rules import Age, DiagnosedWithin, Kind, LeafRule, Not, Rule, Same
+from service.eligibility.rules import Age, ByMethod, DiagnosedWithin, Kind, LeafRule, Not, Rule, Same, State
+from service.eligibility.select import select
 from service.eligibility.truth import Truth, negate
 
 
@@ -72,11 +75,24 @@ def _day(ctx: Context, rule: LeafRule, leaf: Leaf) -> date | None:
             e.onset.first for e in ctx.entries(rule.diagnosed) if e.onset is not None and e.source in leaf.sources
         ]
         return rule.within.after(max(onsets)) if onsets else None
-    notion = ctx.study.notions.get(leaf.notion)
-    if notion is None or notion.recovers_after is None:
-        return None
-    when = read_when(leaf.effective)
-    return notion.recovers_after.after(when.first if when is not None else ctx.as_of)
+    if isinstance(rule, State):
+        return _latest(ctx, [(e.concept, day_of(e)) for e in gather(ctx, rule.shown_by).says])
+    if isinstance(rule, ByMethod):
+        both = [ctx.study.notions[method.measure] for method in (rule.reference, rule.estimate)]
+        values = [(notion.id, c) for notion in both for c in select(ctx, notion).group]
+        return _latest(ctx, [(name, c.when) for name, c in values if not {*c.sources}.isdisjoint(leaf.sources)])
+    return _latest(ctx, [(leaf.notion, read_when(leaf.effective))])
+
+
+def _latest(ctx: Context, failing: list[tuple[str, When | None]]) -> date | None:
+    """Return the latest day on which failing values have recovered; ``None`` if one of them never does."""
+    days = []
+    for name, when in failing:
+        notion = ctx.study.notions.get(name)
+        if notion is None or notion.recovers_after is None:
+            return None
+        days.append(notion.recovers_after.after(when.first if when is not None else ctx.as_of))
+    return max(days, default=None)
 
 
 def _birthday(ctx: Context, rule: Age) -> date | None:

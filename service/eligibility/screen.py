@@ -6,11 +6,12 @@ from collections.abc import Container
 from datetime import date
 from typing import NamedTuple
 
-from service.eligibility.chart import Chart, ConsentRecord, Warning_
+from service.eligibility.chart import Chart, Warning_
 from service.eligibility.context import Context
 from service.eligibility.evaluate import evaluate
 from service.eligibility.explain import explain
 from service.eligibility.findings import Finding, Leaf, Open
+from service.eligibility.leaves.declared import names_this_study, newest_consents
 from service.eligibility.missing import missing
 from service.eligibility.open import leaves_of, sort_of, undecided
 from service.eligibility.plan import plan
@@ -50,10 +51,10 @@ def screen(
     ``own_subjects`` are the versions of ResearchSubjects that this service wrote; any other
     status on record is a person's.
     """
-    refused = _refused(chart, as_of)
+    ctx = Context(study, chart, as_of)
+    refused = _refused(ctx)
     if refused is not None:
         return refused
-    ctx = Context(study, chart, as_of)
     judged = _judge_all(ctx)
     results = [one.result for one in judged]
     preconditions = _deceased(chart, as_of)
@@ -116,32 +117,23 @@ def _judge(ctx: Context, criterion: Criterion) -> _Judged:
     return _Judged(CriterionResult(criterion, finding.truth, outcome, sort, sentence, finding), leaves)
 
 
-def _refused(chart: Chart, as_of: date) -> NotScreened | None:
-    person = chart.person
+def _refused(ctx: Context) -> NotScreened | None:
+    chart, person = ctx.chart, ctx.chart.person
     if person.replaced_by is not None:
         detail = "this patient record was replaced by another one; screen that one"
         return NotScreened(person.reference, "patient-replaced", detail, person.replaced_by)
-    if chart.opposed or _denies(chart, as_of):
+    if chart.opposed or _denies(ctx):
         return NotScreened(person.reference, "not-permitted", "this patient's data may not be used for research")
     return None
 
 
-def _denies(chart: Chart, as_of: date) -> bool:
+def _denies(ctx: Context) -> bool:
     """Whether the newest research Consent that names no study denies, outside and inside."""
-    general = [c for c in chart.consents if not c.studies and c.status != "entered-in-error"]
-    general = [c for c in general if c.when is None or c.when.first <= as_of]
-    if not general:
-        return False
-    latest = max(_moment(c) for c in general)
-    newest = [c for c in general if _moment(c) == latest]
-    return any(c.status == "active" and c.permits is False and not c.nested_permit for c in newest)
-
-
-def _moment(consent: ConsentRecord) -> tuple[date, str]:
-    when = consent.when
-    if when is None:
-        return date.min, ""
-    return when.last, when.instant.isoformat() if when.instant else ""
+    general = [c for c in ctx.chart.consents if not c.studies and not names_this_study(ctx, c)]
+    general = [c for c in general if c.when is None or c.when.first <= ctx.as_of]
+    return any(
+        c.status == "active" and c.permits is False and not c.nested_permit for c in newest_consents(ctx, general)
+    )
 
 
 def _deceased(chart: Chart, as_of: date) -> tuple[FailedPrecondition, ...]:

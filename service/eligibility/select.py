@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from service.eligibility.candidate import Candidate, implausible, is_newer, newest, prefer
-from service.eligibility.chart import Reading
+from service.eligibility.candidate import Candidate, implausible, newest, prefer
+from service.eligibility.chart import Reading, Standing
 from service.eligibility.context import Context
 from service.eligibility.derive import DERIVATIONS
 from service.eligibility.findings import Note, Reason
@@ -43,7 +43,7 @@ def _select(ctx: Context, notion: Notion) -> Selection:
     shown = tuple(show_reading(ctx, notion, r) for r in _recent(line.hints))
     marked = _marked_not_measurable(ctx, line)
     if group:
-        newer = any(is_newer(ctx, r.when, group[0].when) for r, _ in line.unusable)
+        newer = any(ctx.later(r.when, group[0].when) for r, _ in _unusable(ctx, notion, line))
         return Selection(tuple(group), None, (Note.NEWER_UNUSABLE,) if newer else (), shown, marked)
     for candidates, reason in (
         (line.review, Reason.NEEDS_JUDGEMENT),
@@ -52,8 +52,9 @@ def _select(ctx: Context, notion: Notion) -> Selection:
         if candidates:
             best = newest(ctx, candidates)
             return Selection((), reason, (), (*(show(notion, ctx, c) for c in best), *shown), marked)
-    if line.unusable:
-        reading, reason = max(line.unusable, key=lambda pair: _recency(pair[0]))
+    last = newest_unusable(line.unusable)
+    if last is not None:
+        reading, reason = last
         unreadable: tuple[Note, ...] = (Note.RECORD_UNREADABLE,) if reading.unreadable else ()
         return Selection((), reason, unreadable, (show_reading(ctx, notion, reading), *shown), marked)
     if line.old:
@@ -73,15 +74,27 @@ def _without_last_resort(candidates: list[Candidate], notion: Notion) -> list[Ca
     return [c for c in candidates if c.tags.isdisjoint(notion.last_resort)] or candidates
 
 
+def _unusable(ctx: Context, notion: Notion, line: Timeline) -> list[tuple[Reading, Reason]]:
+    """Records that say nothing, those of what the notion is derived from included."""
+    if notion.successor is None or notion.successor.given is not None:
+        return line.unusable
+    return [*line.unusable, *timeline(ctx, ctx.study.notions[notion.successor.source]).unusable]
+
+
 def _marked_not_measurable(ctx: Context, line: Timeline) -> bool:
     """Whether the newest record in the window says that the quantity could not be had."""
-    records = [r for r, _ in line.unusable]
-    if not any(r.absent for r in records):
-        return False
-    newest_of_all = max(records, key=_recency)
-    return ctx.not_measurable(newest_of_all) and not any(
-        is_newer(ctx, c.when, newest_of_all.when) for c in line.inside if newest_of_all.when is not None
+    last = newest_unusable(line.unusable)
+    return (
+        last is not None
+        and ctx.not_measurable(last[0])
+        and not any(last[0].when is not None and ctx.later(c.when, last[0].when) for c in line.inside)
     )
+
+
+def newest_unusable(unusable: Sequence[tuple[Reading, Reason]]) -> tuple[Reading, Reason] | None:
+    """Return the newest of dated records that say nothing, whose status counts; else the newest of all."""
+    counted = [pair for pair in unusable if pair[0].when is not None and pair[0].standing is not Standing.PENDING]
+    return max(counted or unusable, key=lambda pair: _recency(pair[0]), default=None)
 
 
 def _recency(reading: Reading) -> tuple[date, str, str]:

@@ -46,6 +46,8 @@ def _timeline(ctx: Context, notion: Notion) -> Timeline:
             if isinstance(converted, Candidate) or ctx.not_measurable(reading):
                 _place(ctx, notion, line, reading, extra, converted)
     for ratio in notion.ratios:
+        marked = [r for r in ctx.readings(ratio.measured) if ctx.not_measurable(r)]
+        line.unusable.extend((r, Reason.NO_USABLE_VALUE) for r in marked if may_fit(ctx, notion, r))
         for candidate in _ratios(ctx, notion, ratio):
             _by_date(ctx, notion, candidate, line.inside, line.undated, line.old)
     return line
@@ -65,7 +67,7 @@ def _place(
     if converted is None:
         converted = convert(ctx, notion, reading, extra)
     if isinstance(converted, Reason):
-        if reading.when is None or notion.window is None or ctx.within(reading.when, notion.window) is not False:
+        if may_fit(ctx, notion, reading):
             line.unusable.append((reading, converted))
         return
     counts = reading.role is Role.MATCH or not reading.tags.isdisjoint(notion.promoted_by)
@@ -73,6 +75,11 @@ def _place(
         _by_date(ctx, notion, converted, line.inside, line.undated, line.old)
     else:
         _by_date(ctx, notion, converted, line.review, line.review, [])
+
+
+def may_fit(ctx: Context, notion: Notion, reading: Reading) -> bool:
+    """Whether a record may lie inside its notion's window."""
+    return reading.when is None or notion.window is None or ctx.within(reading.when, notion.window) is not False
 
 
 def _by_date(
@@ -100,7 +107,7 @@ def _ratios(ctx: Context, notion: Notion, ratio: Ratio) -> Iterable[Candidate]:
     bottoms = [c for r in ctx.readings(ratio.predicted) if isinstance(c := convert(ctx, bare, r), Candidate)]
     for top in tops:
         same_day = [b for b in bottoms if b.when.exact and top.when.exact and b.when.first == top.when.first]
-        for bottom in newest(ctx, same_day)[:1]:
+        for bottom in newest(ctx, same_day):
             low = bottom.intervals[0].low
             if low is None or low <= 0 or bottom.intervals[0].high != low:
                 continue

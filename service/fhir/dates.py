@@ -66,11 +66,18 @@ def read_interval(record: Record, prefix: str) -> When | None:
 def _spanned(record: Record, element: str) -> When | None:
     start, end = read_period(record, element)
     if start is None or end is None:
-        return start or (_until(record, end) if end else None)
+        if start is None:
+            return _until(record, end) if end else None
+        return _from(start) if element == "onsetPeriod" else start
     if start.first > end.last:
         record.warn(f"{element} ends before it starts")
         return None
     return between(start.first, end.last, f"{start.text}/{end.text}")
+
+
+def _from(start: When) -> When:
+    """An onset of which only the start of the period is known: that day or any later one."""
+    return between(start.first, date.max, f"{start.text}/")
 
 
 def _until(record: Record, end: When) -> When | None:

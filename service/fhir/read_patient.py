@@ -115,4 +115,4 @@ def read_coverage(copy: Copy, facts: Facts) -> None:
             record.refuse("modifierExtension changes the record in a way that is not known")
             return
         start, end = read_period(record, "period")
-        facts.chart.coverages.append(Coverage(record.source, status_of(copy.resource), start, end))
+        facts.chart.coverages.append(Coverage(record.source, status_of(copy.resource), start, end, copy.contested))

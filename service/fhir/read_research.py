@@ -41,6 +41,7 @@ def read_consent(copy: Copy, facts: Facts) -> None:
             when=read_date(record, "dateTime"),
             studies=frozenset(_studies_named(record, (outer, *nested))),
             uris=tuple(sorted(set(_policies(resource)))),
+            contested=copy.contested,
         )
     )
 
@@ -116,16 +117,19 @@ def read_participation(copy: Copy, facts: Facts) -> None:
     study = facts.index.resolve(resource, reference)
     written = reference_in(reference)
     named = _names(written, reference, study) if isinstance(reference, dict) else ()
+    start, end = read_period(record, "period")
     facts.chart.participations.append(
         Participation(
             source=record.source,
             status=status_of(resource),
-            end=read_period(record, "period")[1],
+            start=start,
+            end=end,
             study=written or "",
             identifiers=frozenset(named) - {written},
             interventional=_interventional(study, facts.vocabulary) if study else None,
             study_status=status_of(study) or None if study else None,
             version=version_of(resource),
+            contested=copy.contested,
         )
     )
 

@@ -10,7 +10,7 @@ _VOID = {
     "Observation": {"cancelled"},
     "DiagnosticReport": {"cancelled"},
     "ImagingStudy": {"cancelled"},
-    "Procedure": {"not-done"},
+    "Procedure": {"not-done", "preparation"},  # planned is not done
     "MedicationAdministration": {"not-done"},
     "Flag": {"inactive"},
 }

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from service.eligibility.candidate import Candidate
-from service.eligibility.chart import Certainty, Entry
+from service.eligibility.chart import Certainty, Entry, Standing
 from service.eligibility.codes import Role
 from service.eligibility.compare import candidate_answer
 from service.eligibility.context import Context
@@ -47,10 +47,26 @@ def classification(ctx: Context, rule: Classification) -> Verdict:
     suspected = _suspected(ctx, rule, score)
     if suspected is not None:
         return suspected._replace(value=so_far)
-    reason, notes = ctx.gap(ctx.study.notions[rule.classification])
-    if reason is Reason.NO_RECORD and not ctx.incomplete(ctx.study.notions[rule.total]):
-        return Verdict(Truth.FALSE, sources=score.sources)
-    return Verdict(Truth.UNKNOWN, Reason.RECORDS_INCOMPLETE if not notes else reason, so_far, notes=notes)
+    unread = _unread(ctx, rule)
+    return unread if unread is not None else Verdict(Truth.FALSE, sources=score.sources)
+
+
+def _unread(ctx: Context, rule: Classification) -> Verdict | None:
+    """Return what forbids to decide by absence: records withheld, not readable, or without a usable value."""
+    for name in (rule.total, rule.suspicion.measure):
+        notion = ctx.study.notions[name]
+        chosen = select(ctx, notion)
+        line = timeline(ctx, notion)
+        unusable = any(reading.standing is not Standing.PENDING for reading, _ in line.unusable)
+        if not chosen.group and not line.old and (line.undated or unusable or line.review):
+            sources = tuple(sorted({shown.source for shown in chosen.shown}))
+            return Verdict(Truth.UNKNOWN, chosen.reason, None, None, sources, chosen.notes, name)
+    items = [a.exists or a.measure or rule.classification for item in rule.items for a in item.alternatives]
+    for name in (rule.classification, rule.total, rule.suspicion.measure, *items):
+        reason, notes = ctx.gap(ctx.study.notions[name])
+        if reason is not Reason.NO_RECORD:
+            return Verdict(Truth.UNKNOWN, reason, notes=notes)
+    return None
 
 
 def score_of(ctx: Context, rule: Classification) -> Score:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from service.eligibility.chart import ConsentRecord, Participation
 from service.eligibility.codes import Role
@@ -13,7 +13,7 @@ from service.eligibility.rules import Consented, Covered, Judgement, OtherStudy
 from service.eligibility.select import select
 from service.eligibility.truth import Truth
 
-_ACTIVE, _REJECTED, _VOID = "active", "rejected", "entered-in-error"
+_ACTIVE, _REJECTED = "active", "rejected"
 _SUBJECT_STATUS = "http://hl7.org/fhir/research-subject-status"
 _STUDY_STATUS = "http://hl7.org/fhir/research-study-status"
 
@@ -37,18 +37,15 @@ def _evidence(ctx: Context, name: str) -> Iterator[str]:
 
 def consent(ctx: Context, rule: Consented) -> Verdict:
     """Decide by the newest research Consent that names this study."""
-    ours = [c for c in ctx.chart.consents if _names_this_study(ctx, c) and c.status != _VOID]
+    ours = [c for c in ctx.chart.consents if names_this_study(ctx, c)]
     ours = [c for c in ours if c.when is None or c.when.first <= ctx.as_of]
     if not ours:
         reason, notes = ctx.gap(ctx.study.notions[rule.consent])
         return Verdict(Truth.UNKNOWN, reason, notes=notes)
-    dated = [(c, c.when) for c in ours if c.when is not None]
-    newest = [
-        c
-        for c, when in dated
-        if not any(other.first > when.last or _later_time(other.instant, when.instant) for _, other in dated)
-    ] or ours
+    newest = newest_consents(ctx, ours)
     answers = {_consent_says(c) for c in newest}
+    if any(c.contested for c in newest):
+        answers |= {Truth.TRUE, Truth.FALSE}
     effective = newest[0].when.text if newest[0].when is not None else None
     sources = tuple(sorted({c.source for c in newest}))
     if len(answers) > 1:
@@ -58,11 +55,14 @@ def consent(ctx: Context, rule: Consented) -> Verdict:
     return Verdict(truth, judged, Value(newest[0].status, "", newest[0].status), effective, sources)
 
 
-def _later_time(one: object, than: object) -> bool:
-    return one is not None and than is not None and one > than  # type: ignore[operator]
+def newest_consents(ctx: Context, consents: Sequence[ConsentRecord]) -> Sequence[ConsentRecord]:
+    """Return the newest consents and their equals; undated ones only where there is no other."""
+    dated = [(c, c.when) for c in consents if c.when is not None]
+    return [c for c, when in dated if not any(ctx.later(other, when) for _, other in dated)] or consents
 
 
-def _names_this_study(ctx: Context, record: ConsentRecord) -> bool:
+def names_this_study(ctx: Context, record: ConsentRecord) -> bool:
+    """Whether a Consent is about this study, by any of its identifiers."""
     identifiers = ctx.study.record.identifiers.values()
     return any(i in record.studies for i in identifiers) or any(i in uri for i in identifiers for uri in record.uris)
 
@@ -79,7 +79,10 @@ def coverage(ctx: Context, rule: Covered) -> Verdict:
     covers = [
         c
         for c in ctx.chart.coverages
-        if c.status == _ACTIVE and (c.start is None or c.start.last <= day) and (c.end is None or c.end.first >= day)
+        if c.status == _ACTIVE
+        and not c.contested
+        and (c.start is None or c.start.last <= day)
+        and (c.end is None or c.end.first >= day)
     ]
     if covers:
         return Verdict(Truth.TRUE, sources=tuple(sorted({c.source for c in covers})))
@@ -114,11 +117,13 @@ def _takes_part(
         return None
     role, tags = _status(ctx, rule, _SUBJECT_STATUS, record.status)
     ended = record.end is not None and record.end.last < ctx.as_of
-    if role not in (Role.MATCH, Role.REVIEW) or ended:
+    to_come = record.start is not None and record.start.first > ctx.as_of
+    if role not in (Role.MATCH, Role.REVIEW) or ended or to_come:
         return None
     notes = rule.judged_notes if "pending" in tags else ()
     over = record.study_status is not None and _status(ctx, rule, _STUDY_STATUS, record.study_status)[0] is Role.REVIEW
-    certain = role is Role.MATCH and record.interventional is True and not over
+    may_have_ended = record.end is not None and record.end.first < ctx.as_of
+    certain = role is Role.MATCH and record.interventional is True and not (over or may_have_ended or record.contested)
     return record, Truth.TRUE if certain else Truth.UNKNOWN, notes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
 from service.eligibility.chart import Certainty, Entry, Reading
 from service.eligibility.codes import Role
@@ -20,12 +21,16 @@ def elapsed_since(ctx: Context, rule: ElapsedSince) -> Verdict:
     """Compare the time since the event's recorded date, else since the earliest onset of the diagnosis."""
     notion = ctx.study.notions[rule.elapsed_since]
     recorded = [r for concept in notion.concepts or (notion.id,) for r in ctx.readings(concept)]
-    dates = [r for r in recorded if usable(r) and r.date is not None and r.date.first <= ctx.as_of]
+    counted = [r for r in recorded if usable(r) and r.date is not None and r.date.first <= ctx.as_of]
+    dates = [r for r in counted if r.when is not None]
     if dates:
         return _by_date(ctx, rule, _newest(dates))
     answer = _by_onset(ctx, rule)
     if answer is not None:
         return answer
+    if counted:
+        first = counted[0].date
+        return _answer(Truth.UNKNOWN, None, first.text if first else None, sources_of(counted))
     if recorded:
         broken: tuple[Note, ...] = (Note.RECORD_UNREADABLE,) if any(r.unreadable for r in recorded) else ()
         return Verdict(Truth.UNKNOWN, Reason.NO_USABLE_VALUE, sources=sources_of(recorded), notes=broken)
@@ -52,7 +57,7 @@ def _by_date(ctx: Context, rule: ElapsedSince, readings: Sequence[Reading]) -> V
 
 def _within(ctx: Context, rule: ElapsedSince, when: When) -> Truth:
     """Compare both ends of what the date can be."""
-    soonest, latest = rule.le.after(when.first) >= ctx.as_of, rule.le.after(when.last) >= ctx.as_of
+    soonest, latest = rule.le.after(when.first) >= ctx.as_of, rule.le.after(ctx.last_day(when)) >= ctx.as_of
     return Truth.of(soonest) if soonest is latest else Truth.UNKNOWN
 
 
@@ -66,30 +71,39 @@ def _by_onset(ctx: Context, rule: ElapsedSince) -> Verdict | None:
     notion = ctx.study.notions[rule.else_onset_of]
     diagnoses = confirmed(ctx, notion)
     if not diagnoses:
-        doubtful = [e for e in ctx.entries(notion.id) if e.role is Role.MATCH and e.certainty is Certainty.UNCONFIRMED]
-        if doubtful:
-            return Verdict(Truth.UNKNOWN, Reason.NOT_CONFIRMED, sources=sources_of(doubtful))
-        return None
-    earliest = _earliest(diagnoses)
+        doubtful = [e for e in ctx.entries(notion.id) if e.role is Role.MATCH]
+        if not doubtful:
+            return None
+        unconfirmed = all(e.certainty is Certainty.UNCONFIRMED for e in doubtful)
+        reason = Reason.NOT_CONFIRMED if unconfirmed else Reason.RECORDS_DISAGREE
+        return Verdict(Truth.UNKNOWN, reason, sources=sources_of(doubtful))
     sources = sources_of(diagnoses)
-    if earliest is not None:
-        return _answer(_within(ctx, rule, earliest), Value(earliest.text, "", earliest.text), earliest.text, sources)
-    recorded = min(
-        (e.recorded for e in diagnoses if e.recorded is not None), key=lambda w: (w.last, w.text), default=None
-    )
-    if recorded is None:
+    earliest = _earliest(diagnoses)
+    if earliest is None:
         return _answer(Truth.UNKNOWN, None, None, sources)
-    over = rule.le.after(recorded.last) < ctx.as_of
-    text = f"on or before {recorded.text}"
-    return _answer(Truth.FALSE if over else Truth.UNKNOWN, Value(text, "", recorded.text), recorded.text, sources)
+    when = earliest.when
+    truth = _within(ctx, rule, when)
+    if earliest.or_before and truth is Truth.TRUE:
+        truth = Truth.UNKNOWN
+    text = f"on or before {when.text}" if earliest.or_before else when.text
+    return _answer(truth, Value(text, "", when.text), when.text, sources)
 
 
-def _earliest(diagnoses: Sequence[Entry]) -> When | None:
-    """Return the minimum of the onsets' intervals, bounded by the dates of recording."""
+class _Earliest(NamedTuple):
+    """The earliest onset as an interval, which may be open towards the past."""
+
+    when: When
+    or_before: bool
+
+
+def _earliest(diagnoses: Sequence[Entry]) -> _Earliest | None:
+    """Return the minimum of the onsets; a date of recording only says that the onset was not later."""
     onsets = [e.onset for e in diagnoses if e.onset is not None]
-    if not onsets:
+    recorded = [e.recorded for e in diagnoses if e.onset is None and e.recorded is not None]
+    bounds = [*onsets, *(e.recorded for e in diagnoses if e.recorded is not None)]
+    if not bounds:
         return None
-    last = min(when.last for when in (*onsets, *(e.recorded for e in diagnoses if e.recorded is not None)))
-    first = min(*(when.first for when in onsets), last)
-    text = min(onsets, key=lambda when: (when.first, when.last, when.text)).text
-    return between(first, last, text)
+    last = min(when.last for when in bounds)
+    first = min(*(when.first for when in onsets), last) if onsets else last
+    text = min(onsets or recorded, key=lambda when: (when.first, when.last, when.text)).text
+    return _Earliest(between(first, last, text), bool(recorded))

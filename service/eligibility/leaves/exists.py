@@ -24,7 +24,7 @@ def exists(ctx: Context, rule: Exists) -> Verdict:
     notion = ctx.study.notions[rule.exists]
     said = [s for entry in ctx.entries(notion.id) if (s := _entry_says(rule, entry)) is not None]
     for concept in notion.concepts or (notion.id,):
-        said += [s for r in ctx.readings(concept) if (s := _reading_says(rule, notion, r)) is not None]
+        said += [s for r in ctx.readings(concept) if (s := _reading_says(ctx, rule, notion, r)) is not None]
     answer = combine(said, single=rule.single_note)
     if answer is not None:
         return answer
@@ -64,15 +64,17 @@ def doubtful(entry: Entry) -> Says | None:
     return None
 
 
-def _reading_says(rule: Exists, notion: Notion, reading: Reading) -> Says | None:
+def _reading_says(ctx: Context, rule: Exists, notion: Notion, reading: Reading) -> Says | None:
     if reading.role in (Role.HINT, Role.NEGATIVE):
         return None
     if reading.contested:
         return Says(Truth.UNKNOWN, Reason.RECORDS_DISAGREE, reading, (), _JUDGED)
     if reading.unreadable:
         return Says(Truth.UNKNOWN, Reason.NO_USABLE_VALUE, reading, (Note.RECORD_UNREADABLE,), _REVIEW)
-    if positive(notion, reading) is not True:
+    if positive(ctx, notion, reading) is not True:
         return None
+    if reading.when is None:
+        return Says(Truth.UNKNOWN, Reason.DATE_NOT_DECISIVE, reading, (), _REVIEW)
     if reading.role is Role.REVIEW or rule.present_means == "needs-judgement":
         return Says(Truth.UNKNOWN, Reason.NEEDS_JUDGEMENT, reading, rule.judged_notes, _REVIEW)
     return Says(Truth.TRUE, None, reading)
@@ -160,12 +162,19 @@ def _removed(ctx: Context, rule: InEffect, entry: Entry) -> bool | None:
     answers: set[bool | None] = set()
     for other in ctx.entries(rule.in_effect):
         if other.role is Role.NEGATIVE and not other.tags.isdisjoint(removals) and entry.onset is not None:
-            if other.onset is None:
-                answers.add(None)
-            else:
-                later = other.onset.first >= entry.onset.last
-                answers.add(True if later else None if other.onset.last >= entry.onset.first else False)
+            answers.add(_is_later(other.onset, entry.onset))
     return True if True in answers else None if None in answers else False
+
+
+def _is_later(removal: When | None, insertion: When) -> bool | None:
+    """Whether a removal is after an insertion; of one day without times, the new device stays."""
+    if removal is None:
+        return None
+    if removal.instant is not None and insertion.instant is not None:
+        return removal.instant > insertion.instant
+    if removal.first > insertion.last:
+        return True
+    return False if removal.last <= insertion.first else None
 
 
 def _lasting(ctx: Context, rule: InEffect, entry: Entry, start: When) -> Truth:
@@ -175,6 +184,6 @@ def _lasting(ctx: Context, rule: InEffect, entry: Entry, start: When) -> Truth:
     else:
         device = () if entry.kind in rule.prescriptions else entry.tags
         spans = [span for tag, span in rule.lasts.items() if tag in device] or [rule.lasts[_OTHERWISE]]
-        ends = spans[0].after(start.first), spans[0].after(start.last)
+        ends = spans[0].after(start.first), spans[0].after(ctx.last_day(start))
     soonest, latest = ends[0] >= ctx.as_of, ends[1] >= ctx.as_of
     return Truth.of(soonest) if soonest is latest else Truth.UNKNOWN

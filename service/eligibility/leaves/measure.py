@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from service.eligibility.candidate import Candidate, newest
-from service.eligibility.chart import Activity, Certainty
+from service.eligibility.chart import Activity, Certainty, Entry
 from service.eligibility.compare import (
     Answer,
     agree,
@@ -20,7 +20,7 @@ from service.eligibility.findings import Note, Reason
 from service.eligibility.leaves.verdict import Verdict, day_of, evidence
 from service.eligibility.notions import Notion
 from service.eligibility.rules import ByMethod, Measure, Method
-from service.eligibility.select import Selection, select
+from service.eligibility.select import Selection, newest_unusable, select
 from service.eligibility.show import value_of
 from service.eligibility.timeline import timeline
 from service.eligibility.truth import Truth
@@ -34,7 +34,7 @@ def measure(ctx: Context, rule: Measure) -> Verdict:
     if stated is not None:
         return stated
     if not chosen.group:
-        return _nothing(chosen, rule.not_measurable == "needs-judgement")
+        return _unconfirmed(ctx, rule) or _nothing(chosen, rule.not_measurable == "needs-judgement")
     group: Sequence[Candidate] = chosen.group
     if rule.corrected is not None:
         group = [c for candidate in group for c in corrected(ctx, rule.corrected, candidate)]
@@ -78,24 +78,42 @@ def _nothing(chosen: Selection, not_measurable_is_judged: bool) -> Verdict:
 
 def _stated(ctx: Context, rule: Measure, chosen: Selection) -> Verdict | None:
     """Return true where a coded finding states the comparison and no newer value stands against it."""
-    if rule.stated_by is None:
-        return None
-    notion = ctx.study.notions[rule.measure]
     counts = [
         entry
-        for entry in ctx.entries(notion.id)
-        if rule.stated_by.tag in entry.tags
-        and entry.certainty is Certainty.CONFIRMED
-        and entry.activity is Activity.ACTIVE
-        and not entry.contested
+        for entry in _statements(ctx, rule)
+        if entry.certainty is Certainty.CONFIRMED
         and (when := day_of(entry)) is not None
-        and (notion.window is None or ctx.within(when, notion.window) is True)
         and all(when.first >= ctx.last_day(c.when) for c in chosen.group)
     ]
     if not counts:
         return None
     value, effective, sources = evidence(counts)
     return Verdict(Truth.TRUE, None, value, effective, sources)
+
+
+def _unconfirmed(ctx: Context, rule: Measure) -> Verdict | None:
+    """Return the doubt that an unconfirmed statement of the comparison leaves."""
+    doubtful = [entry for entry in _statements(ctx, rule) if entry.certainty is Certainty.UNCONFIRMED]
+    if not doubtful:
+        return None
+    value, effective, sources = evidence(doubtful)
+    return Verdict(Truth.UNKNOWN, Reason.NOT_CONFIRMED, value, effective, sources)
+
+
+def _statements(ctx: Context, rule: Measure) -> list[Entry]:
+    """Return the active statements of the comparison inside the notion's window."""
+    if rule.stated_by is None:
+        return []
+    window = ctx.study.notions[rule.measure].window
+    return [
+        entry
+        for entry in ctx.entries(rule.measure)
+        if rule.stated_by.tag in entry.tags
+        and entry.activity is Activity.ACTIVE
+        and not entry.contested
+        and (when := day_of(entry)) is not None
+        and (window is None or ctx.within(when, window) is True)
+    ]
 
 
 def by_method(ctx: Context, rule: ByMethod) -> Verdict:
@@ -150,12 +168,13 @@ def _older_over(ctx: Context, rule: ByMethod) -> Verdict | None:
 
 
 def _neither(ctx: Context, rule: ByMethod) -> Verdict:
-    reference = select(ctx, ctx.study.notions[rule.reference.measure])
-    estimate = select(ctx, ctx.study.notions[rule.estimate.measure])
-    chosen = reference if estimate.reason is Reason.NO_RECORD else estimate
-    verdict = _nothing(chosen, not_measurable_is_judged=False)
+    notions = [ctx.study.notions[method.measure] for method in (rule.reference, rule.estimate)]
+    reference, estimate = (select(ctx, notion) for notion in notions)
+    last = newest_unusable([pair for notion in notions for pair in timeline(ctx, notion).unusable])
+    of_reference = estimate.reason is Reason.NO_RECORD or (last is not None and last[0].concept == notions[0].id)
+    verdict = _nothing(reference if of_reference else estimate, not_measurable_is_judged=False)
     performed = _performed(ctx, rule)
-    if performed or reference.not_measurable or estimate.not_measurable:
+    if performed or (last is not None and ctx.not_measurable(last[0])):
         sources = tuple(sorted({*verdict.sources, *performed}))
         return verdict._replace(reason=Reason.NEEDS_JUDGEMENT, sources=sources)
     return verdict

@@ -4,56 +4,79 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from service.eligibility.candidate import UNDATED, Candidate, convert, newest
 from service.eligibility.chart import Reading
+from service.eligibility.codes import Role
 from service.eligibility.context import Context
 from service.eligibility.findings import Note, Reason, Value
 from service.eligibility.leaves.verdict import Verdict
 from service.eligibility.moment import When
+from service.eligibility.notions import Notion
 from service.eligibility.quantity import Interval
 from service.eligibility.rules import Pair, PairLimits
+from service.eligibility.select import newest_unusable
 from service.eligibility.show import interval_text
+from service.eligibility.timeline import may_fit
 from service.eligibility.truth import Truth
 
 _PAIR = 2
 
 
+class _Side(NamedTuple):
+    """One of the two values: those that can be used, and records that say nothing with their reasons."""
+
+    values: list[Candidate]
+    unusable: list[tuple[Reading, Reason]]
+
+
 def pair(ctx: Context, rule: Pair) -> Verdict:
     """Return false where the newest pair is below both limits, else a question to a person."""
     notion = ctx.study.notions[rule.pair]
-    readings = [r for concept in notion.concepts or (notion.id,) for r in ctx.readings(concept)]
-    firsts = _side(ctx, rule, readings, rule.first)
-    seconds = _side(ctx, rule, readings, rule.second)
-    pairs = _pairs(firsts, seconds)
-    inside = [p for p in pairs if notion.window is None or ctx.within(p.when, notion.window) is True]
+    first, second = _side(ctx, rule, rule.first), _side(ctx, rule, rule.second)
+    pairs = _pairs(first.values, second.values)
+    inside = [p for p in pairs if _fits(ctx, notion, p) is True]
     top = newest(ctx, inside)
-    lone = _high_alone(ctx, rule, firsts, seconds, top)
+    lone = _high_alone(ctx, rule, first, second, top)
     if lone is not None:
         return lone
+    unusable = [*first.unusable, *second.unusable]
     if top:
-        return _judge(ctx, rule, top)
-    shown = newest(ctx, [p for p in pairs if p.when is not UNDATED])
-    if shown:
-        fits = notion.window is not None and ctx.within(shown[0].when, notion.window)
-        reason, notes = ctx.gap(notion, Reason.DATE_NOT_DECISIVE if fits is None else Reason.TOO_OLD)
-    elif readings:
-        reason, notes = Reason.NO_USABLE_VALUE, (Note.RECORD_UNREADABLE,) if any(r.unreadable for r in readings) else ()
-    else:
-        reason, notes = ctx.gap(notion)
-    if not shown:
-        return Verdict(Truth.UNKNOWN, reason, sources=tuple(sorted({r.source for r in readings})), notes=notes)
-    return _show(ctx, rule, shown[0])._replace(reason=reason, notes=notes)
+        newer = any(ctx.later(reading.when, top[0].when) for reading, _ in unusable)
+        verdict = _judge(ctx, rule, top)
+        return verdict._replace(notes=(*verdict.notes, Note.NEWER_UNUSABLE)) if newer else verdict
+    open_date = newest(ctx, [p for p in pairs if _fits(ctx, notion, p) is None])
+    if open_date:
+        return _show(ctx, rule, open_date[0])._replace(reason=Reason.DATE_NOT_DECISIVE)
+    last = newest_unusable([pair for pair in unusable if may_fit(ctx, notion, pair[0])])
+    if last is not None:
+        broken: tuple[Note, ...] = (Note.RECORD_UNREADABLE,) if last[0].unreadable else ()
+        return Verdict(Truth.UNKNOWN, last[1], sources=(last[0].source,), notes=broken)
+    old = newest(ctx, pairs)
+    reason, notes = ctx.gap(notion, Reason.TOO_OLD if old else Reason.NO_RECORD)
+    return (_show(ctx, rule, old[0]) if old else Verdict(Truth.UNKNOWN))._replace(reason=reason, notes=notes)
 
 
-def _side(ctx: Context, rule: Pair, readings: Sequence[Reading], tag: str) -> list[Candidate]:
+def _fits(ctx: Context, notion: Notion, candidate: Candidate) -> bool | None:
+    if candidate.when is UNDATED:
+        return None
+    return notion.window is None or ctx.within(candidate.when, notion.window)
+
+
+def _side(ctx: Context, rule: Pair, tag: str) -> _Side:
     plausible = rule.first_plausible if tag == rule.first else rule.second_plausible
     notion = replace(ctx.study.notions[rule.pair], plausible=plausible)
-    return [
-        c
-        for r in readings
-        if tag in r.tags and r.when is not None and isinstance(c := convert(ctx, notion, r), Candidate)
-    ]
+    side = _Side([], [])
+    for concept in notion.concepts or (notion.id,):
+        for reading in ctx.readings(concept):
+            if tag in reading.tags and reading.role is Role.MATCH:
+                converted = convert(ctx, notion, reading)
+                if isinstance(converted, Candidate):
+                    side.values.append(converted)
+                else:
+                    side.unusable.append((reading, converted))
+    return side
 
 
 def _pairs(firsts: Sequence[Candidate], seconds: Sequence[Candidate]) -> list[Candidate]:
@@ -106,22 +129,21 @@ def _judge(ctx: Context, rule: Pair, top: Sequence[Candidate]) -> Verdict:
 def _high_alone(
     ctx: Context,
     rule: Pair,
-    firsts: Sequence[Candidate],
-    seconds: Sequence[Candidate],
+    first: _Side,
+    second: _Side,
     top: Sequence[Candidate],
 ) -> Verdict | None:
     """Return a flagged question where a newer value stands alone and is at or over its upper limit."""
-    paired = {source for p in _pairs(firsts, seconds) for source in p.sources}
-    window = ctx.study.notions[rule.pair].window
+    paired = {source for p in _pairs(first.values, second.values) for source in p.sources}
+    notion = ctx.study.notions[rule.pair]
     high = [
         c
-        for side, limit in ((firsts, rule.flagged_from.first), (seconds, rule.flagged_from.second))
-        for c in side
+        for side, limit in ((first, rule.flagged_from.first), (second, rule.flagged_from.second))
+        for c in side.values
         if c.sources[0] not in paired
         and c.intervals[0].compare("ge", limit) is True
-        and (window is None or ctx.within(c.when, window) is True)
-        and newest(ctx, [c, *top])[:1] == [c]
-        and not any(p in newest(ctx, [c, *top]) for p in top)
+        and _fits(ctx, notion, c) is True
+        and all(ctx.later(c.when, p.when) for p in top)
     ]
     if not high:
         return None

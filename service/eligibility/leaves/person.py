@@ -18,14 +18,15 @@ def age(ctx: Context, rule: Age) -> Verdict:
     birth = person.birth
     sources = (person.source,) if person.source else ()
     if birth is None:
-        return Verdict(Truth.UNKNOWN, Reason.NO_RECORD, sources=sources)
+        reason, notes = ctx.gap(ctx.study.notions[rule.age])
+        return Verdict(Truth.UNKNOWN, reason, sources=sources, notes=notes)
     if birth.first > ctx.as_of:
         return Verdict(Truth.UNKNOWN, Reason.NO_USABLE_VALUE, effective=birth.text, sources=sources)
     youngest, oldest = completed_years(ctx.last_day(birth), ctx.as_of), completed_years(birth.first, ctx.as_of)
     truth = compare(Interval.between(youngest, oldest), comparisons(rule))
     text = str(youngest) if youngest == oldest else f"{youngest}–{oldest}"
-    reason = Reason.DATE_NOT_DECISIVE if truth is Truth.UNKNOWN else None
-    return Verdict(truth, reason, Value(text, "a", birth.text), birth.text, sources)
+    open_date = Reason.DATE_NOT_DECISIVE if truth is Truth.UNKNOWN else None
+    return Verdict(truth, open_date, Value(text, "a", birth.text), birth.text, sources)
 
 
 def sex(ctx: Context, rule: Sex) -> Verdict:

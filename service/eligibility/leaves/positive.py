@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
-from service.eligibility.chart import Entry, Reading
+from service.eligibility.chart import Entry, Quantity, Reading
 from service.eligibility.codes import Role
 from service.eligibility.context import Context, usable
 from service.eligibility.notions import Notion
+from service.eligibility.quantity import Number
 
 
-def positive(notion: Notion, reading: Reading) -> bool | None:
+def positive(ctx: Context, notion: Notion, reading: Reading) -> bool | None:
     """Return whether a result is positive; ``None`` where it does not say."""
     if not usable(reading) or reading.contested:
         return None
@@ -21,32 +23,41 @@ def positive(notion: Notion, reading: Reading) -> bool | None:
         yes, no = f"{prefix}positive" in flags, f"{prefix}negative" in flags
         if yes is not no:
             return yes
-    return _by_number(notion, reading)
+    return _by_number(ctx, notion, reading)
 
 
-def _by_number(notion: Notion, reading: Reading) -> bool | None:
+def _by_number(ctx: Context, notion: Notion, reading: Reading) -> bool | None:
     quantity = reading.quantity
     if quantity is None or quantity.value is None:
         return None
-    value = quantity.value
-    highs = {
-        limits.high.value
-        for limits in reading.limits
-        if limits.normal and limits.high is not None and limits.high.value is not None
-        and (limits.high.unit or limits.high.code or quantity.unit or quantity.code)
-        in (quantity.unit, quantity.code, None)
-    }  # fmt: skip
     below, above = quantity.comparator in ("<", "<="), quantity.comparator in (">", ">=")
+    normal = [limits.high for limits in reading.limits if limits.normal and limits.high is not None]
+    highs = {high for limit in normal if (high := _in_its_unit(ctx, notion, quantity, limit)) is not None}
     if len(highs) == 1:
         high = highs.pop()
         if below:
-            return False if value <= high else None
+            return False if quantity.value <= high else None
         if above:
-            return True if value >= high else None
-        return value > high
+            return True if quantity.value >= high else None
+        return quantity.value > high
     if not highs and ("any" in notion.detection or not reading.tags.isdisjoint(notion.detection)):
-        return not below and value > 0
+        return not below and quantity.value > 0
     return None
+
+
+def _in_its_unit(ctx: Context, notion: Notion, quantity: Quantity, limit: Quantity) -> Number | None:
+    """Return a limit in the unit of the result beside it; a bare limit has that unit already."""
+    if limit.value is None:
+        return None
+    if not (limit.unit or limit.code) or (limit.unit or limit.code) in (quantity.unit, quantity.code):
+        return limit.value
+    if notion.quantity is None:
+        return None
+    own = ctx.study.units.to_canonical(notion.quantity, limit.unit, limit.code)
+    wanted = ctx.study.units.to_canonical(notion.quantity, quantity.unit, quantity.code)
+    if isinstance(own, str) or isinstance(wanted, str):
+        return None
+    return Fraction(limit.value) * own / wanted
 
 
 def present(ctx: Context, notion: Notion, tag: str | None = None) -> list[Entry | Reading]:
@@ -65,10 +76,10 @@ def confirmed(ctx: Context, notion: Notion) -> list[Entry]:
 
 
 def positive_readings(ctx: Context, notion: Notion) -> Sequence[Reading]:
-    """Return the results that count and are positive."""
+    """Return the dated results that count and are positive."""
     return [
         reading
         for concept in notion.concepts or (notion.id,)
         for reading in ctx.readings(concept)
-        if reading.role is Role.MATCH and positive(notion, reading) is True
+        if reading.role is Role.MATCH and reading.when is not None and positive(ctx, notion, reading) is True
     ]

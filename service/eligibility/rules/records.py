@@ -68,7 +68,7 @@ class Evidence:
     tagged: tuple[str, ...] = ()  # only with one of these tags
     active: bool = False  # statements: only active ones
     within: Span | None = None  # none: at any time
-    older_means: Literal["nothing", "needs-judgement"] = "nothing"
+    older_means: Literal["nothing", "needs-judgement", "too-old"] = "nothing"
     status_unstated: dict[str, Span] = field(default_factory=dict)  # tag -> counts only so long
     newest_of_kind: tuple[str, ...] = ()  # tags: only the newest result of each kind speaks
     newest: bool = False  # only the newest result of the notion speaks

@@ -22,10 +22,10 @@ def test_procedures_that_did_not_happen(status: str) -> None:
 
 @pytest.mark.parametrize(
     ("status", "certainty"),
-    [("completed", Certainty.CONFIRMED), ("preparation", Certainty.UNCONFIRMED), ("unknown", Certainty.UNCONFIRMED)],
+    [("completed", Certainty.CONFIRMED), ("in-progress", Certainty.UNCONFIRMED), ("unknown", Certainty.UNCONFIRMED)],
 )
 def test_only_completed_procedures_are_certain(status: str, certainty: Certainty) -> None:
-    """One that is planned or under way may still not happen."""
+    """One that is under way may still not happen."""
     echo = entry(chart_of(procedure("40701008", "2026-07-08", status=status)), "echo_procedure")
 
     assert (echo.certainty, echo.onset and echo.onset.text) == (certainty, "2026-07-08")
@@ -47,7 +47,7 @@ def test_a_yes_beside_a_no_in_one_record_is_for_a_person() -> None:
 
 def test_other_concepts_of_a_record_are_kept_beside() -> None:
     """By its exception the evaluator takes the record out of the general concept."""
-    skin = condition("http://hl7.org/fhir/sid/icd-10-cm|C44.91")
+    skin = condition(concept("http://hl7.org/fhir/sid/icd-10-cm|C44.91", "363346000"))
 
     assert "bcc_exception" in entry(chart_of(skin), "malignant_neoplasm").also
 
