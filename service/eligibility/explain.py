@@ -8,6 +8,7 @@ from service.eligibility.findings import Finding, Leaf, Open
 from service.eligibility.open import sort_of
 from service.eligibility.phrases import LANGUAGES, Phrases
 from service.eligibility.results import Outcome
+from service.eligibility.rules import Age, Sex
 from service.eligibility.study import Study
 from service.eligibility.truth import Truth
 
@@ -55,6 +56,8 @@ def _deciding(node: Finding) -> Iterator[Leaf]:
 def _phrase(study: Study, leaf: Leaf, words: Phrases, language: str) -> str:
     notion = study.notions.get(leaf.notion)
     label = notion.label.get(language, leaf.notion) if notion is not None else leaf.notion
+    if leaf.reason is None and leaf.value is not None and leaf.op in (Age.op, Sex.op):
+        return (words.age if leaf.op == Age.op else words.sex).format(text=leaf.value.text)
     value = ""
     if leaf.value is not None and (leaf.value.text or leaf.value.as_received):
         text = f"{leaf.value.text} {leaf.value.unit}".strip() if leaf.value.text else leaf.value.as_received

@@ -18,6 +18,8 @@ class Phrases(NamedTuple):
     recorded: str
     absent: str
     more: str
+    age: str
+    sex: str
 
 
 ENGLISH = Phrases(
@@ -45,6 +47,8 @@ ENGLISH = Phrases(
     recorded="{label} on record",
     absent="no {label} on record",
     more="and {count} more",
+    age="aged {text}",
+    sex="gender {text}",
 )
 
 LANGUAGES = {"en": ENGLISH}
