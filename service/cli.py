@@ -27,6 +27,7 @@ from service.screeners import load, screener
 from service.screening.patient import Answer, Result, Screener, reference_of, today
 from service.screening.ports import Pulled
 from service.study.review_sheet import review_sheet
+from service.study.signoff import sign
 
 DONE, BUG, USAGE, SETTING, IN_PART, LATER = 0, 1, 2, 3, 4, 75
 
@@ -128,6 +129,22 @@ def refresh_descendants(
     from service import refresh  # noqa: PLC0415
 
     refresh.run(load_settings(config or context.obj), server, json=json, write=write)
+
+
+@cli.command("sign")
+def print_signatures(
+    context: typer.Context,
+    criteria: Annotated[list[str], typer.Argument(metavar="CRITERION...", help="Such as I5 E3; ALL for every one.")],
+    role: Annotated[str, typer.Option(help="In which role the person signs, e.g. investigator.")],
+    name: Annotated[str | None, typer.Option(help="Who signs; may be left out.")] = None,
+    study: Study = None,
+    config: Config = None,
+) -> None:
+    """Print the lines that sign criteria as they stand now, to be added to the study's reviews.yaml."""
+    loaded = load(load_settings(config or context.obj), study)
+    wanted = [criterion.id for criterion in loaded.criteria] if criteria == ["ALL"] else criteria
+    lines = [sign(loaded, criterion, role, today(), name) for criterion in wanted]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 @cli.command("demo")
