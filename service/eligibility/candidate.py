@@ -11,7 +11,7 @@ from service.eligibility.context import Context, usable
 from service.eligibility.findings import Reason
 from service.eligibility.moment import When
 from service.eligibility.notions import Notion, Preference
-from service.eligibility.quantity import Interval, UnitProblem
+from service.eligibility.quantity import ONE, Interval, UnitProblem
 
 _LAST = 1_000  # added to the rank of what goes after everything else
 UNDATED = When(date.min, date.max, None, "")
@@ -47,7 +47,7 @@ def convert(ctx: Context, notion: Notion, reading: Reading, extra: frozenset[str
         interval = Interval.from_comparator(quantity.comparator, quantity.value)  # type: ignore[arg-type]
     except ValueError:
         return Reason.NO_USABLE_VALUE
-    if factor != 1:
+    if factor is not ONE:
         interval = interval.scaled(factor)
     if notion.whole and interval.low is not None and interval.low == interval.high and interval.low % 1 != 0:
         return Reason.NO_USABLE_VALUE

@@ -50,7 +50,7 @@ class Quantity(NamedTuple):
     def text(self) -> str:
         """As received, for people: ``< 5 mg/L``."""
         parts = (self.comparator, str(self.value) if self.value is not None else None, self.unit or self.code)
-        return " ".join(part for part in parts if part)
+        return " ".join(filter(None, parts))
 
 
 class Limits(NamedTuple):

@@ -19,7 +19,9 @@ _DATA_ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 class Context:
     """What a leaf needs to be evaluated: the study, the chart, the day, and what was already worked out."""
 
-    __slots__ = ("_entries", "_readings", "as_of", "chart", "memo", "study", "warnings")
+    __slots__ = (
+        "_entries", "_readings", "_starts", "as_of", "chart", "declared", "memo", "on_record", "study", "warnings",
+    )  # fmt: skip
 
     def __init__(self, study: Study, chart: Chart, as_of: date) -> None:
         """Bind a chart to a study and a screening date."""
@@ -28,6 +30,11 @@ class Context:
         self.warnings: list[Warning_] = []
         self._entries: dict[str, Sequence[Entry]] = {}
         self._readings: dict[str, Sequence[Reading]] = {}
+        self._starts: dict[Span, date] = {}
+        whole = not (chart.incomplete or chart.incomplete_types or chart.unreadable_types)
+        # The concepts that have records; ``None`` where others may have some that could not be had or read.
+        self.on_record = {*chart.readings, *chart.entries} if whole else None
+        self.declared = bool(chart.consents or chart.coverages or chart.participations)
 
     def readings(self, concept: str) -> Sequence[Reading]:
         """Observations of a concept that are not of the future."""
@@ -110,7 +117,9 @@ class Context:
 
     def within(self, when: When, span: Span) -> bool | None:
         """Whether a moment lies at most ``span`` before the screening date; ``None`` where it straddles."""
-        start = span.before(self.as_of)
+        start = self._starts.get(span)
+        if start is None:
+            start = self._starts[span] = span.before(self.as_of)
         if when.first >= start:
             return True
         return False if when.last < start else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.eligibility.context import Context
 from service.eligibility.findings import Finding, Leaf, Node, Note
-from service.eligibility.plan import children, plan, walk
+from service.eligibility.plan import children, plan, untouched, walk
 from service.eligibility.rules import AllOf, AnyOf, Judgement, LeafRule, Rule, Same
 from service.eligibility.truth import Truth, all_of, any_of, negate
 
@@ -13,6 +13,16 @@ _NOTE_ORDER = {note: order for order, note in enumerate((Note.FLAGGED, *(n for n
 
 def evaluate(ctx: Context, rule: Rule) -> Finding:
     """Evaluate a rule and all below it."""
+    ready = plan(ctx.study)
+    if not untouched(ctx, ready.rests[id(rule)]):
+        return _evaluate(ctx, rule)
+    known: Finding | None = ready.untouched.get(id(rule))
+    if known is None:
+        known = ready.untouched[id(rule)] = _evaluate(ctx, rule)
+    return known
+
+
+def _evaluate(ctx: Context, rule: Rule) -> Finding:
     if isinstance(rule, LeafRule):
         return leaf(ctx, rule)
     if isinstance(rule, Same):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from service.eligibility.findings import Finding, Leaf, Open
-from service.eligibility.open import sort_of
 from service.eligibility.phrases import LANGUAGES, Phrases
 from service.eligibility.results import Outcome
 from service.eligibility.rules import Age, Sex
@@ -20,19 +19,13 @@ def explain(
     study: Study,
     finding: Finding,
     outcome: Outcome,
+    sort: Open | None,
     open_leaves: Sequence[Leaf],
     language: str = "en",
 ) -> str:
-    """Return the sentence for one criterion."""
+    """Return the sentence for one criterion; ``open_leaves`` of one ``sort`` keep it open."""
     words = LANGUAGES[language]
-    sort = None
-    leaves: Sequence[Leaf]
-    if outcome is Outcome.OPEN:
-        missing = [leaf for leaf in open_leaves if sort_of(study, leaf) is Open.MISSING_DATA]
-        sort = Open.MISSING_DATA if missing else Open.TO_CONFIRM
-        leaves = missing or open_leaves
-    else:
-        leaves = list(_deciding(finding))
+    leaves = open_leaves if outcome is Outcome.OPEN else _deciding(finding)
     parts = list(dict.fromkeys(_phrase(study, leaf, words, language) for leaf in leaves))
     named = parts[:_NAMED]
     if len(parts) > _NAMED:

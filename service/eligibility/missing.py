@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from service.eligibility.findings import Leaf, Open, Reason
-from service.eligibility.open import sort_of
-from service.eligibility.results import CriterionResult, Missing
-from service.eligibility.study import Study
+from service.eligibility.findings import Leaf, Reason
+from service.eligibility.results import Missing
 
 
-def missing(study: Study, results: Sequence[CriterionResult], undecided: dict[str, list[Leaf]]) -> tuple[Missing, ...]:
-    """Return missing data, most criteria unlocked first; then what to look for in must-pass criteria."""
-    by_id = {result.criterion.id: result for result in results}
-    data = [
-        (leaf, name)
-        for name, leaves in undecided.items()
-        for leaf in leaves
-        if sort_of(study, leaf) is Open.MISSING_DATA
-    ]
-    words = [
-        (leaf, name)
-        for name, leaves in undecided.items()
-        if by_id[name].criterion.must_pass
-        for leaf in leaves
-        if sort_of(study, leaf) is Open.TO_CONFIRM
-    ]
+def missing(data: Iterable[tuple[Leaf, str]], words: Iterable[tuple[Leaf, str]]) -> tuple[Missing, ...]:
+    """Return missing data, most criteria unlocked first; then what to look for in must-pass criteria.
+
+    Both are given as (leaf, criterion), in the protocol's order.
+    """
     ranked = sorted(_grouped(data), key=lambda item: -len(item.unlocks))  # stable: protocol order within
     return (*ranked, *_grouped(words))
 

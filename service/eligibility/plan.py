@@ -1,4 +1,4 @@
-"""A study's rules made ready once: how each leaf is evaluated, and on which records a criterion rests."""
+"""A study's rules made ready once: how each leaf is evaluated, and on which records each rule rests."""
 
 from __future__ import annotations
 
@@ -63,6 +63,9 @@ LEAVES: dict[type[LeafRule], tuple[Callable[[Context, Any], Verdict], str]] = { 
 }
 
 
+_COMBINATIONS = (AllOf, AnyOf)
+
+
 class PlannedLeaf(NamedTuple):
     """A leaf rule made ready: how it is evaluated, under which notion and in which words."""
 
@@ -73,7 +76,7 @@ class PlannedLeaf(NamedTuple):
 
 
 class Rests(NamedTuple):
-    """On what a criterion rests: the concepts of its records, and whether on the person or declarations too."""
+    """On what a rule rests: the concepts of its records, and whether on the person or declarations too."""
 
     concepts: frozenset[str]
     person: bool
@@ -86,15 +89,16 @@ class Plan(NamedTuple):
     leaves: dict[int, PlannedLeaf]
     named: dict[str, Rule]
     criteria: dict[str, Criterion]
-    rests: dict[str, Rests]
+    rests: dict[int, Rests]  # by the identity of the rule
     signals: list[int]  # leaves that make a potential candidate worth a look
-    untouched: dict[str, Any]  # results of criteria on which no record of a chart bears, once worked out
+    untouched: dict[int, Any]  # by the identity of the rule: its finding where no record bears on it
+    unproven: dict[str, Any]  # by criterion: its result where no record bears on it
 
 
 @lru_cache(maxsize=16)
 def plan(study: Study) -> Plan:
     """Return the plan of a study."""
-    made = Plan({}, {}, {criterion.id: criterion for criterion in study.criteria}, {}, [], {})
+    made = Plan({}, {}, {criterion.id: criterion for criterion in study.criteria}, {}, [], {}, {})
     for criterion in study.criteria:
         for rule in walk(criterion.rule):
             if rule.id is not None:
@@ -105,12 +109,20 @@ def plan(study: Study) -> Plan:
                 if rule.signal:
                     made.signals.append(id(rule))
     for criterion in study.criteria:
-        made.rests[criterion.id] = _rests(study, made, criterion)
+        for rule in walk(criterion.rule):
+            made.rests[id(rule)] = _rests(study, made, rule)
     return made
 
 
-def _rests(study: Study, made: Plan, criterion: Criterion) -> Rests:
-    rules = list(walk(criterion.rule))
+def untouched(ctx: Context, rests: Rests) -> bool:
+    """Whether nothing on record bears on a rule: it has the same finding in every such chart, on every day."""
+    if ctx.on_record is None or rests.person or (rests.declarations and ctx.declared):
+        return False
+    return rests.concepts.isdisjoint(ctx.on_record)
+
+
+def _rests(study: Study, made: Plan, root: Rule) -> Rests:
+    rules = list(walk(root))
     for rule in list(rules):
         for name in rule.evidence_of if isinstance(rule, Judgement) else ():
             rules += walk(made.criteria[name].rule)
@@ -148,6 +160,6 @@ def walk(rule: Rule) -> Iterator[Rule]:
 
 def children(rule: Rule) -> Sequence[Rule]:
     """Return the rules directly below a combination."""
-    if isinstance(rule, AllOf | AnyOf):
+    if isinstance(rule, _COMBINATIONS):
         return rule.children
     return (rule.child,) if isinstance(rule, Not) else ()

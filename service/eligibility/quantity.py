@@ -19,13 +19,14 @@ _REMEMBERED = 16_384  # distinct spellings of units kept; a chart repeats a few 
 _MICRO = str.maketrans("µμ", "uu")  # U+00B5 and U+03BC, both printed as the prefix that UCUM writes u
 
 
+ONE = Fraction(1)  # the factor of every unit that is the canonical one: this very object
 Number = Decimal | Fraction  # both exact and comparable with each other; a Decimal is the faster one
 
 
 def measurable(number: Number | int) -> Number:
     """The number itself. Raises ``ValueError`` when it is not finite, or beyond 10^±100."""
     if isinstance(number, Decimal):
-        if not (number.is_finite() and abs(number.adjusted()) <= _LARGEST_EXPONENT):
+        if not (-_LARGEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT and number.is_finite()):
             raise ValueError("not a number that a measurement can have")
         return number
     return Fraction(number)
@@ -88,7 +89,9 @@ class Interval(NamedTuple):
 
     def outside(self, low: Number | int, high: Number | int) -> bool:
         """Whether no value lies from ``low`` to ``high``, both included."""
-        return self.compare("lt", low) is True or self.compare("gt", high) is True
+        lowest, highest = self.low, self.high
+        below = highest is not None and (highest < low or (self.high_open and highest == low))
+        return below or (lowest is not None and (lowest > high or (self.low_open and lowest == high)))
 
 
 class UnitProblem(StrEnum):
@@ -156,7 +159,7 @@ class UnitTable:
     def _find(self, kind: str, unit: str | None, code: str | None) -> Fraction | UnitProblem:
         written = [text for text in (unit, code) if text and not text.isspace()]
         if not written:
-            return Fraction(1) if self.kinds[kind].unitless else UnitProblem.MISSING
+            return ONE if self.kinds[kind].unitless else UnitProblem.MISSING
         units = {resolved for text in written if (resolved := self.resolve(text)) is not None}
         if not units:
             return UnitProblem.UNKNOWN
@@ -164,7 +167,7 @@ class UnitTable:
         if len(factors) > 1:
             return UnitProblem.DISAGREE
         factor = factors.pop()
-        return UnitProblem.WRONG_DIMENSION if factor is None else factor
+        return UnitProblem.WRONG_DIMENSION if factor is None else ONE if factor == ONE else factor
 
 
 def decimal_text(number: Number, places: int | None = None) -> str:

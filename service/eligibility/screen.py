@@ -14,7 +14,7 @@ from service.eligibility.findings import Finding, Leaf, Open
 from service.eligibility.leaves.declared import names_this_study, newest_consents
 from service.eligibility.missing import missing
 from service.eligibility.open import leaves_of, sort_of, undecided
-from service.eligibility.plan import plan
+from service.eligibility.plan import plan, untouched
 from service.eligibility.recover import Recovery, recovery
 from service.eligibility.results import (
     CriterionResult,
@@ -72,33 +72,37 @@ def screen(
         rescreen_after=recovered.rescreen_after if recovered is not None else None,
         preconditions=preconditions,
         criteria=tuple(results),
-        missing=missing(study, results, {one.result.criterion.id: one.undecided for one in judged if one.undecided}),
+        missing=missing(
+            [(leaf, one.result.criterion.id) for one in judged for leaf in one.missing_data],
+            [
+                (leaf, one.result.criterion.id)
+                for one in judged
+                if one.result.criterion.must_pass
+                for leaf in one.to_confirm
+            ],
+        ),
         warnings=_warnings(chart, ctx),
         without_disease=any(_absent(ctx, one.finding) for one in results),
     )
 
 
 class _Judged(NamedTuple):
-    """A criterion's result and the unknown leaves that could still change it."""
+    """A criterion's result and the unknown leaves that could still change it, by what they wait for."""
 
     result: CriterionResult
-    undecided: list[Leaf]
+    missing_data: list[Leaf]
+    to_confirm: list[Leaf]
 
 
 def _judge_all(ctx: Context) -> list[_Judged]:
     """Judge every criterion; one that no record touches has the same result in every such chart."""
-    chart, ready = ctx.chart, plan(ctx.study)
-    on_record = {*chart.readings, *chart.entries}
-    whole = not (chart.incomplete or chart.incomplete_types or chart.unreadable_types)
-    declared = bool(chart.consents or chart.coverages or chart.participations)
+    ready = plan(ctx.study)
     judged = []
     for criterion in ctx.study.criteria:
-        rests = ready.rests[criterion.id]
-        untouched = whole and not rests.person and not (rests.declarations and declared)
-        if untouched and rests.concepts.isdisjoint(on_record):
-            known = ready.untouched.get(criterion.id)
+        if untouched(ctx, ready.rests[id(criterion.rule)]):
+            known = ready.unproven.get(criterion.id)
             if known is None:
-                known = ready.untouched[criterion.id] = _judge(ctx, criterion)
+                known = ready.unproven[criterion.id] = _judge(ctx, criterion)
             judged.append(known)
         else:
             judged.append(_judge(ctx, criterion))
@@ -106,15 +110,15 @@ def _judge_all(ctx: Context) -> list[_Judged]:
 
 
 def _judge(ctx: Context, criterion: Criterion) -> _Judged:
-    finding = evaluate(ctx, criterion.rule)
+    study, finding = ctx.study, evaluate(ctx, criterion.rule)
     outcome = _OUTCOMES[criterion.kind, finding.truth]
-    leaves = undecided(criterion.rule, finding)
-    sort = None
-    if leaves:
-        sorts = {sort_of(ctx.study, leaf) for leaf in leaves}
-        sort = Open.MISSING_DATA if Open.MISSING_DATA in sorts else Open.TO_CONFIRM
-    sentence = explain(ctx.study, finding, outcome, leaves)
-    return _Judged(CriterionResult(criterion, finding.truth, outcome, sort, sentence, finding), leaves)
+    data: list[Leaf] = []
+    words: list[Leaf] = []
+    for leaf in undecided(criterion.rule, finding):
+        (data if sort_of(study, leaf) is Open.MISSING_DATA else words).append(leaf)
+    sort = Open.MISSING_DATA if data else Open.TO_CONFIRM if words else None
+    sentence = explain(study, finding, outcome, sort, data or words)
+    return _Judged(CriterionResult(criterion, finding.truth, outcome, sort, sentence, finding), data, words)
 
 
 def _refused(ctx: Context) -> NotScreened | None:

@@ -14,6 +14,8 @@ class Truth(Enum):
     FALSE = "false"
     UNKNOWN = "unknown"
 
+    __hash__ = object.__hash__  # members are compared by identity; Enum's own hash is slow
+
     def __bool__(self) -> NoReturn:
         """Refuse: ``not UNKNOWN`` must never pass for true."""
         raise TypeError("a Truth has three values: compare it with Truth.TRUE or Truth.FALSE")
@@ -28,35 +30,19 @@ class Truth(Enum):
 
 _T, _F, _U = Truth.TRUE, Truth.FALSE, Truth.UNKNOWN
 
-AND = {
-    (_T, _T): _T, (_T, _F): _F, (_T, _U): _U,
-    (_F, _T): _F, (_F, _F): _F, (_F, _U): _F,
-    (_U, _T): _U, (_U, _F): _F, (_U, _U): _U,
-}  # fmt: skip
-
-OR = {
-    (_T, _T): _T, (_T, _F): _T, (_T, _U): _T,
-    (_F, _T): _T, (_F, _F): _F, (_F, _U): _U,
-    (_U, _T): _T, (_U, _F): _U, (_U, _U): _U,
-}  # fmt: skip
-
 NOT = {_T: _F, _F: _T, _U: _U}
 
 
 def all_of(truths: Iterable[Truth]) -> Truth:
-    """Kleene's conjunction; true for no operands."""
-    result = _T
-    for truth in truths:
-        result = AND[result, truth]
-    return result
+    """Kleene's conjunction: the least of the operands, where false < unknown < true; true for no operands."""
+    operands = tuple(truths)
+    return _F if _F in operands else _U if _U in operands else _T
 
 
 def any_of(truths: Iterable[Truth]) -> Truth:
-    """Kleene's disjunction; false for no operands."""
-    result = _F
-    for truth in truths:
-        result = OR[result, truth]
-    return result
+    """Kleene's disjunction: the greatest of the operands, where false < unknown < true; false for no operands."""
+    operands = tuple(truths)
+    return _T if _T in operands else _U if _U in operands else _F
 
 
 def negate(truth: Truth) -> Truth:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -38,7 +38,8 @@ def pair(ctx: Context, rule: Pair) -> Verdict:
     pairs = _pairs(first.values, second.values)
     inside = [p for p in pairs if _fits(ctx, notion, p) is True]
     top = newest(ctx, inside)
-    lone = _high_alone(ctx, rule, first, second, top)
+    paired = {source for p in pairs for source in p.sources}
+    lone = _high_alone(ctx, rule, first, second, paired, top)
     if lone is not None:
         return lone
     unusable = [*first.unusable, *second.unusable]
@@ -82,9 +83,11 @@ def _side(ctx: Context, rule: Pair, tag: str) -> _Side:
 def _pairs(firsts: Sequence[Candidate], seconds: Sequence[Candidate]) -> list[Candidate]:
     """Pair values of one record; else of one effective time, as written or as an instant."""
     pairs = []
+    by_record: dict[tuple[str, ...], list[Candidate]] = {}
+    for two in seconds:
+        by_record.setdefault(two.sources, []).append(two)
     for one in firsts:
-        same = [two for two in seconds if two.sources == one.sources]
-        same = same or [two for two in seconds if _one_moment(one.when, two.when)]
+        same = by_record.get(one.sources) or [two for two in seconds if _one_moment(one.when, two.when)]
         pairs += [_joined(one, two) for two in same]
     return pairs
 
@@ -131,10 +134,10 @@ def _high_alone(
     rule: Pair,
     first: _Side,
     second: _Side,
+    paired: Container[str],
     top: Sequence[Candidate],
 ) -> Verdict | None:
     """Return a flagged question where a newer value stands alone and is at or over its upper limit."""
-    paired = {source for p in _pairs(first.values, second.values) for source in p.sources}
     notion = ctx.study.notions[rule.pair]
     high = [
         c
