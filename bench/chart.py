@@ -34,7 +34,7 @@ def main() -> None:
     reader = Reader(study.lexicon, load_vocabulary(default_mappings()))
 
     def answer(chart: bytes) -> bytes:
-        return encode(document(screen(study, reader.read_bundle(decode(chart)), (), AS_OF), id="1"))
+        return encode(document(screen(study, reader.read_bytes(chart), (), AS_OF), id="1"))
 
     kinds = {"Synthea-like": synthea_like, "every notion": lambda observations: every_notion(study, observations)}
     print(f"{LARGE} Observations       KB  orjson.loads ms   decode ms   whole ms   whole / orjson (aim 2.0)")

@@ -6,9 +6,8 @@ from fractions import Fraction
 from typing import Any
 
 from service.eligibility.chart import Chart, Entry, Reading
-from service.fhir.decode import decode
 from tests.builders import Resource, bundle, patient
-from tests.verdicts import as_json, shipped_reader, shipped_study
+from tests.verdicts import as_json, shipped_chart, shipped_study
 
 
 def chart_of(*resources: Resource, person: Resource | None = None) -> Chart:
@@ -18,7 +17,7 @@ def chart_of(*resources: Resource, person: Resource | None = None) -> Chart:
 
 def chart_in(source: Resource, wanted: str | None = None) -> Chart:
     """Return the chart of a Bundle, of its only patient or of the one wanted."""
-    return shipped_reader().read_bundle(decode(as_json(source)), wanted)
+    return shipped_chart(as_json(source), wanted)
 
 
 def reading(chart: Chart, concept: str) -> Reading:

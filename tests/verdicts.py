@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from service.eligibility.chart import Chart
 from service.eligibility.findings import Finding, Leaf, Node
 from service.eligibility.results import CriterionResult, Missing, NotScreened, Screening
 from service.eligibility.screen import screen
@@ -151,9 +152,16 @@ class Verdict:
         return "\n".join(_lines(self.finding(part), 0))
 
 
+def shipped_chart(data: bytes, patient: str | None = None) -> Chart:
+    """Return the chart of a Bundle; read from its bytes, it is the same as read from decoded JSON."""
+    chart = shipped_reader().read_bundle(decode(data), patient)
+    assert shipped_reader().read_bytes(data, patient) == chart
+    return chart
+
+
 def verdict_on(bundle: dict[str, Any], as_of: str, answers: tuple[Any, ...] = ()) -> Verdict:
     """Screen a Bundle of one patient as the command line would: from its JSON."""
-    chart = shipped_reader().read_bundle(decode(as_json(bundle)))
+    chart = shipped_chart(as_json(bundle))
     return Verdict(screen(shipped_study(), chart, answers, date.fromisoformat(as_of)))
 
 

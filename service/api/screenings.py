@@ -57,10 +57,10 @@ async def screen(request: Request, service: TheService) -> Response:
         loop = asyncio.get_running_loop()
         wanted = await loop.run_in_executor(service.worker, decode, body, service.limits.entries)
         screener, as_of = service.screener(wanted.study), wanted.as_of or today()
-        if wanted.bundle is not None:
-            answer = await screener.answer_bundle(wanted.bundle, as_of, write_back=wanted.write_back)
+        if wanted.patient is None:
+            answer = await screener.answer_bundle(bytes(wanted.bundle), as_of, write_back=wanted.write_back)
         else:
-            patient = reference_of(wanted.patient or "")
+            patient = reference_of(wanted.patient)
             answer = await screener.answer_patient(patient, as_of, write_back=wanted.write_back)
         if isinstance(answer.result, NotScreened):
             raise not_screened(answer.result)

@@ -13,7 +13,7 @@ from service.fhir.numbers import read_number
 _MONTHS = {"a": 12, "year": 12, "years": 12, "yr": 12, "yrs": 12, "an": 12, "ans": 12, "mo": 1, "month": 1, "months": 1}
 _DAYS = {"wk": 7, "week": 7, "weeks": 7, "d": 1, "day": 1, "days": 1}
 _OLDEST = 150  # years that nobody has lived
-_remembered = lru_cache(maxsize=16_384)(read_when)  # results of one visit share their time
+remembered = lru_cache(maxsize=16_384)(read_when)  # results of one visit share their time
 _LAST_YEAR = 9000  # a birth beyond it has no later days that Python can count
 
 
@@ -130,7 +130,7 @@ def _later(day: date, months: int) -> date:
 def _when(record: Record, value: object, element: str) -> When | None:
     if value is None:
         return None
-    when = _remembered(value) if isinstance(value, str) else None
+    when = remembered(value) if isinstance(value, str) else None
     if when is None:
         record.warn(f"{element} is not a date of FHIR")
     return when

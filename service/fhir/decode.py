@@ -22,9 +22,17 @@ def decode(data: bytes) -> dict[str, Any]:
     Raises ``NotFhirError`` with the place, never the content: code ``not-json`` for broken JSON, NaN, a number such as
     ``925.`` or bottomless nesting, ``not-fhir`` for JSON that is no resource.
     """
+    resource = decode_json(data)
+    if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
+        raise NotFhirError("This is JSON, but no FHIR resource: an object with a resourceType is needed.", "not-fhir")
+    return resource
+
+
+def decode_json(data: bytes) -> Any:
+    """Decode any JSON; raises ``NotFhirError`` with the code ``not-json``."""
     text = data.removeprefix(BYTE_ORDER_MARK)
     try:
-        resource = _DECODER.decode(text)
+        return _DECODER.decode(text)
     except RecursionError:
         raise NotFhirError("The JSON is nested too deeply to be FHIR.", "not-json") from None
     except ArithmeticError:  # an exponent that no decimal holds
@@ -33,9 +41,6 @@ def decode(data: bytes) -> dict[str, Any]:
         raise NotFhirError("The JSON is not in UTF-8; FHIR JSON has to be.", "not-json") from None
     except msgspec.DecodeError as error:
         raise NotFhirError(_broken(text, str(error)), "not-json") from None
-    if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
-        raise NotFhirError("This is JSON, but no FHIR resource: an object with a resourceType is needed.", "not-fhir")
-    return resource
 
 
 def _broken(text: bytes, problem: str) -> str:

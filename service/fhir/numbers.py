@@ -27,10 +27,15 @@ def read_number(value: object, record: Record, element: str) -> Decimal | None:
     else:
         record.warn(f"{element} is not a number")
         return None
-    if not number.is_finite() or abs(number.adjusted()) > _LARGEST_EXPONENT:
+    if not is_measurable(number):
         record.warn(f"{element} is not a number that a measurement can have")
         return None
     return number
+
+
+def is_measurable(number: Decimal) -> bool:
+    """Whether a measurement can have this number."""
+    return -_LARGEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT and number.is_finite()
 
 
 def read_quantity(value: object, record: Record, element: str) -> Quantity | None:

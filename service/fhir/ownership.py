@@ -21,8 +21,8 @@ class Ownership:
 
     def __init__(self, patient: Located, others: Iterable[Located], server: str | None) -> None:
         self._patient = patient[0]
-        self._ours = addresses(*patient, server)
-        self._theirs = {address for other in others for address in addresses(*other, server)} - self._ours
+        self.ours = addresses(*patient, server)
+        self._theirs = {address for other in others for address in addresses(*other, server)} - self.ours
         self._alone = not self._theirs
 
     def whose(self, resource: Resource) -> Whose:
@@ -34,7 +34,7 @@ class Ownership:
             or resource.get("beneficiary")
         )
         reference = subject.get("reference") if isinstance(subject, dict) else None
-        if isinstance(reference, str) and reference in self._ours:
+        if isinstance(reference, str) and reference in self.ours:
             return Whose.OURS
         return self._seldom(resource, reference_in(subject))
 
@@ -45,7 +45,7 @@ class Ownership:
             person = contained(resource, reference)
             return Whose.OURS if person is not None and self._same_person(person) else Whose.NOBODYS
         address = without_version(reference)
-        if address in self._ours:
+        if address in self.ours:
             return Whose.OURS
         return Whose.ANOTHERS if address in self._theirs else Whose.NOBODYS
 

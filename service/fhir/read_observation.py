@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from service.eligibility.chart import Entry, Reading, Standing
+from service.eligibility.chart import Entry, Limits, Reading, Standing
 from service.eligibility.codes import Role
 from service.eligibility.moment import When
 from service.fhir.codings import EXAMINATIONS, Meanings, meanings
@@ -14,7 +14,7 @@ from service.fhir.dates import read_effective
 from service.fhir.facts import Facts, Record, doubtful
 from service.fhir.references import reference_in
 from service.fhir.statuses import is_void, standing_of
-from service.fhir.values import Value, findings_in, read_absence, read_flags, read_limits, read_value
+from service.fhir.values import NO_VALUE, Value, findings_in, read_absence, read_flags, read_limits, read_value
 from service.fhir.versions import other_version
 
 # What Observation.method may name, and the tag that a result by it carries.
@@ -22,15 +22,26 @@ _METHODS = {"echo_procedure": "echo", "rhc_procedure": "catheter"}
 _OTHER_METHOD = "other-method"
 
 
-class _Shared(NamedTuple):
+class Told(NamedTuple):
     """What an Observation says for all its components."""
 
-    record: Record
+    source: str
     standing: Standing
     when: When | None
-    tags: frozenset[str]
-    unusable: bool
-    unreadable: bool
+    tags: frozenset[str] = frozenset()
+    unusable: bool = False
+    unreadable: bool = False
+    contested: bool = False
+
+
+class Content(NamedTuple):
+    """What stands in an Observation, or in one component."""
+
+    value: Value = NO_VALUE
+    flags: frozenset[str] = frozenset()
+    limits: tuple[Limits, ...] = ()
+    absent: str | None = None
+    unusable: bool = False
 
 
 class _Part(NamedTuple):
@@ -59,16 +70,17 @@ def read_observation(copy: Copy, facts: Facts) -> None:
         facts.identify(record, part.found, when)
     if is_void(resource):
         return
-    shared = _Shared(
-        record=record,
+    told = Told(
+        source=record.source,
         standing=standing_of(resource),
         when=when,
         tags=_method_tags(record),
         unusable=record.modified() or _about_something_else(resource),
         unreadable=foreign is not None,
+        contested=record.contested,
     )
     for part in parts:
-        _add_part(part, shared)
+        _add_part(part, record, told)
 
 
 def _known_parts(record: Record, found: Meanings | None) -> Iterator[_Part]:
@@ -94,66 +106,62 @@ def _has_value(holder: dict[str, Any]) -> bool:
     return any(element.startswith("value") for element in holder)
 
 
-def _add_part(part: _Part, shared: _Shared) -> None:
+def _add_part(part: _Part, record: Record, told: Told) -> None:
     path, holder, found = part
-    record = shared.record
     value = read_value(holder, record, path)
-    flags = read_flags(holder, record)
+    flags = read_flags(holder.get("interpretation"), record.facts.lookup)
     absent = read_absence(holder)
     # What is broken may be the very thing that mattered, whatever else can be read beside it.
-    unusable = shared.unusable or shared.unreadable or value.broken or absent is not None
+    unusable = told.unusable or told.unreadable or value.broken or absent is not None
     unusable = unusable or bool(path and holder.get("modifierExtension"))
     limits = read_limits(holder, record, path)
-    says_something = value.quantity is not None or value.date is not None or (flags and _is_spoken(flags))
+    add_readings(record.facts, found, told, Content(value, flags, limits, absent, unusable))
+    if value.coded and not unusable and may_find(found):
+        _add_findings(value, record, told)
+
+
+def add_readings(facts: Facts, found: Meanings, told: Told, content: Content) -> None:
+    """Add what stands in an Observation or component under every concept that its code means."""
+    source, standing, when, told_tags, _, unreadable, contested = told
+    value, flags, limits, absent, unusable = content
+    quantity, boolean, coded, date, text, broken = value
+    says_something = quantity is not None or date is not None or (flags and _is_spoken(flags))
     for concept, role, tags, _ in found:
-        answer = value.answer(concept)
-        record.facts.add_reading(
+        answer = value.answer(concept) if coded else boolean
+        says_nothing = not (says_something or answer is not None)
+        facts.add_reading(
             Reading(
-                concept=concept,
-                role=role,
-                tags=tags | shared.tags if shared.tags else tags,
-                source=record.source,
-                standing=shared.standing,
-                when=shared.when,
-                quantity=value.quantity,
-                answer=answer,
-                flags=flags,
-                limits=limits,
-                date=value.date,
-                absent=absent,
-                text=value.text,
-                unusable=unusable or not (says_something or answer is not None),
-                unreadable=value.broken or shared.unreadable,
-                contested=record.contested,
+                concept, role, tags | told_tags if told_tags else tags, source, standing, when, quantity, answer,
+                flags, limits, date, absent, text, unusable or says_nothing, broken or unreadable, contested,
             )
-        )
-    if value.coded and not unusable:
-        _add_findings(found, value, shared)
+        )  # fmt: skip
 
 
 def _is_spoken(flags: frozenset[str]) -> bool:
     return any(flag.endswith(("positive", "negative")) for flag in flags)
 
 
-def _add_findings(found: Meanings, value: Value, shared: _Shared) -> None:
-    """A coded value may itself be a finding: a diagnosis on an image, a method that answers a question.
+def may_find(found: Meanings) -> bool:
+    """Whether a coded value may itself be a finding: a diagnosis on an image, a method that answers a question.
 
     The coded result of a test is an answer and nothing else: a reactive screening is no diagnosis.
     """
-    record = shared.record
-    if any(meaning.role is Role.HINT or meaning.concept in EXAMINATIONS for meaning in found):
-        template = Entry(
-            concept="",
-            role=Role.HINT,
-            tags=frozenset(),
-            source=record.source,
-            kind=record.kind,
-            certainty=doubtful(shared.standing is not Standing.PENDING),
-            onset=shared.when,
-            text=value.text,
-            contested=record.contested,
-        )
-        record.facts.add_entries(record, findings_in(value.coded), template)
+    return any(meaning.role is Role.HINT or meaning.concept in EXAMINATIONS for meaning in found)
+
+
+def _add_findings(value: Value, record: Record, told: Told) -> None:
+    template = Entry(
+        concept="",
+        role=Role.HINT,
+        tags=frozenset(),
+        source=record.source,
+        kind=record.kind,
+        certainty=doubtful(told.standing is not Standing.PENDING),
+        onset=told.when,
+        text=value.text,
+        contested=record.contested,
+    )
+    record.facts.add_entries(record, findings_in(value.coded), template)
 
 
 def _method_tags(record: Record) -> frozenset[str]:

@@ -16,7 +16,7 @@ _VOID = {
 }
 _ENTERED_IN_ERROR = "entered-in-error"
 _VOID_VERIFICATIONS = {_ENTERED_IN_ERROR, "refuted"}
-_STANDINGS = {"final": Standing.FINAL, "amended": Standing.AMENDED, "corrected": Standing.CORRECTED}
+STANDINGS = {"final": Standing.FINAL, "amended": Standing.AMENDED, "corrected": Standing.CORRECTED}
 
 
 def status_of(resource: Resource) -> str:
@@ -27,7 +27,7 @@ def status_of(resource: Resource) -> str:
 
 def standing_of(resource: Resource) -> Standing:
     """How an Observation's status counts; one that is missing or not known is as good as none."""
-    return _STANDINGS.get(status_of(resource), Standing.PENDING)
+    return STANDINGS.get(status_of(resource), Standing.PENDING)
 
 
 def is_void(resource: Resource) -> bool:

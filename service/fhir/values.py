@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from service.eligibility.chart import Limits, Quantity
 from service.eligibility.codes import Role
 from service.eligibility.moment import When, read_when
-from service.fhir.codings import Meanings, codes, codings_of, meanings, said, words
+from service.fhir.codings import Lookup, Meanings, codes, codings_of, meanings, said, words
 from service.fhir.facts import Record
 from service.fhir.numbers import as_received, read_number, read_quantity
 
@@ -39,17 +39,16 @@ class Value(NamedTuple):
         return None
 
 
-_NONE = Value()
-_NO_FLAGS: frozenset[str] = frozenset()
+NO_VALUE = Value()
 
 
 def read_value(holder: dict[str, Any], record: Record, path: str = "") -> Value:
     """Read the value of an Observation or of one component (``path``); a number and a text may stand together."""
-    value = _NONE
+    value = NO_VALUE
     for element, content in holder.items():
         if element[:5] == "value" and content is not None:
             read = _read(element, content, record, path + element)
-            value = read if value is _NONE else _joined(value, read)
+            value = read if value is NO_VALUE else _joined(value, read)
     return value
 
 
@@ -112,18 +111,17 @@ def findings_in(coded: Meanings) -> Meanings:
     return tuple(meaning for meaning in coded if meaning.concept not in (_ANSWERS, _INTERPRETATIONS))
 
 
-def read_flags(holder: dict[str, Any], record: Record) -> frozenset[str]:
+def read_flags(written: object, lookup: Lookup) -> frozenset[str]:
     """Interpretation codes as received, and ``positive`` / ``negative`` where they say so.
 
     High and normal say so of antibodies and hCG only: ``serology-positive``, ``serology-negative``.
     """
-    written = holder.get("interpretation")
     if not written:
-        return _NO_FLAGS
+        return frozenset()
     flags: set[str] = set()
     for interpretation in written if isinstance(written, list) else ():
         flags.update(code.upper() for code in codes(interpretation))
-        for meaning in meanings(interpretation, record.facts.lookup) or ():
+        for meaning in meanings(interpretation, lookup) or ():
             spoken = _SPOKEN.get(meaning.role)
             if meaning.concept == _INTERPRETATIONS and spoken:
                 flags.add(f"{_SEROLOGY}-{spoken}" if _SEROLOGY in meaning.tags else spoken)

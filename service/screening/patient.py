@@ -62,9 +62,9 @@ class Screener:
         """Screen a Bundle about one patient. Raises ``InputError``."""
         return self._screen(self.reader.read_bundle(bundle), as_of)
 
-    async def answer_bundle(self, bundle: Resource, as_of: date, *, write_back: bool) -> Answer:
-        """Screen a Bundle off the event loop, and post the result if asked."""
-        return await self._answer(partial(self.screen_bundle, bundle, as_of), write_back=write_back)
+    async def answer_bundle(self, bundle: bytes, as_of: date, *, write_back: bool) -> Answer:
+        """Read and screen a Bundle off the event loop, and post the result if asked. Raises ``InputError``."""
+        return await self._answer(lambda: self._screen(self.reader.read_bytes(bundle), as_of), write_back=write_back)
 
     async def answer_patient(self, patient: str, as_of: date, *, write_back: bool) -> Answer:
         """Screen a patient of the hospital. Raises ``TryLater``, ``Never``, and ``InputError`` without a hospital."""
