@@ -1,12 +1,11 @@
 """The command line: results go to stdout, everything else to stderr, and the exit code says how it went.
 
-The web framework, the HTTP client and the FHIR models take longer to load than a chart to screen: the commands that
-need them import them.
+The web framework, the HTTP client, the FHIR models and the drawing of tables take longer to load than a chart to
+screen: the commands that need them import them.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,10 +17,11 @@ from typing import Annotated
 
 import typer
 
-from service import __version__, terminal
+from service import __version__
 from service.config import Settings, load_settings
 from service.eligibility.results import NotScreened
 from service.errors import CandorError, InputError, TryLater
+from service.output import JsonLines, Output
 from service.population.sources import Source, open_source
 from service.screeners import load, screener
 from service.screening.patient import Answer, Result, Screener, reference_of, today
@@ -99,7 +99,7 @@ def screen(  # noqa: PLR0913, PLR0917 - one parameter an option
 @cli.command()
 def check(context: typer.Context, config: Config = None) -> None:
     """Check definitions, settings and the connection to the hospital server, each with what to do about it."""
-    from service import checkup  # noqa: PLC0415
+    from service import checkup, terminal  # noqa: PLC0415
 
     out = terminal.console()
     code = DONE
@@ -150,7 +150,7 @@ def print_signatures(
 @cli.command("demo")
 def run_demo(context: typer.Context, config: Config = None) -> None:
     """Screen a dozen sample charts, without any server; what would be posted is kept in a local folder."""
-    from service import demo  # noqa: PLC0415
+    from service import demo, terminal  # noqa: PLC0415
 
     demo.run(load_settings(config or context.obj), terminal.console())
 
@@ -178,7 +178,7 @@ def _screen_source(screener: Screener, path: Path, only: str | None, day: date, 
         output.end()
     for unread in source.problems:
         place = unread.file if unread.line is None else f"{unread.file}:{unread.line}"
-        terminal.console(stderr=True).print(f"{place}: {unread.detail}", markup=False)
+        typer.echo(f"{place}: {unread.detail}", err=True)
     return IN_PART if failed or source.problems else DONE
 
 
@@ -191,6 +191,8 @@ def _results(screener: Screener, source: Source, only: str | None, day: date) ->
 def _screen_hospital(
     settings: Settings, screener: Screener, patient: str, day: date, *, json: bool, write_back: bool
 ) -> int:
+    import asyncio  # noqa: PLC0415
+
     from service.servers import connected  # noqa: PLC0415
 
     async def ask() -> Answer:
@@ -204,8 +206,12 @@ def _screen_hospital(
     return IN_PART if isinstance(answer.result, NotScreened) else DONE
 
 
-def _output(*, json: bool) -> terminal.Output:
-    return terminal.JsonLines() if json else terminal.Tables(terminal.console())
+def _output(*, json: bool) -> Output:
+    if json:
+        return JsonLines()
+    from service import terminal  # noqa: PLC0415
+
+    return terminal.Tables(terminal.console())
 
 
 @contextmanager
@@ -215,6 +221,8 @@ def _progress(source: Source) -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    from service import terminal  # noqa: PLC0415
 
     columns = (TextColumn("screening"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal.console(stderr=True), redirect_stdout=False) as progress:

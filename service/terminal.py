@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from typing import Protocol
-from uuid import uuid4
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -18,7 +15,7 @@ from rich.text import Text
 from service.eligibility.findings import Finding, Leaf, Note, Open
 from service.eligibility.results import CriterionResult, NotScreened, Outcome, Screening, Status
 from service.eligibility.study import Study
-from service.screening.document import Document, document, encode
+from service.screening.document import Document
 
 OUTCOME_STYLES = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.OPEN: "yellow"}
 STATUS_STYLES = {Status.CANDIDATE: "bold green", Status.POTENTIAL_CANDIDATE: "yellow", Status.INELIGIBLE: "red"}
@@ -62,30 +59,6 @@ def line(result: Screening | NotScreened) -> Text:
         f" {priority:^3} {_why(result)}",
         f"; a person has set {_clean(result.person_status)}" if result.person_status else "",
     )
-
-
-class Output(Protocol):
-    """Where results go as they come."""
-
-    def put(self, result: Screening | NotScreened, written: Document | None = None) -> None:
-        """Take one patient's result."""
-        ...
-
-    def end(self) -> None:
-        """Say what can only be said after the last one."""
-        ...
-
-
-class JsonLines:
-    """One JSON document a line on stdout, flushed as it goes; of one patient, that is one object."""
-
-    def put(self, result: Screening | NotScreened, written: Document | None = None) -> None:
-        """Write one line."""
-        sys.stdout.buffer.write(encode(document(result, id=str(uuid4()), written=written)) + b"\n")
-        sys.stdout.buffer.flush()
-
-    def end(self) -> None:
-        """Nothing is left to say."""
 
 
 class Tables:

@@ -11,6 +11,8 @@ from service.eligibility.truth import Truth
 class Reason(StrEnum):
     """Why a leaf is unknown; the list is closed."""
 
+    __hash__ = str.__hash__  # Enum's own hash is slow
+
     NO_RECORD = "no-record"
     TOO_OLD = "too-old"
     NO_USABLE_VALUE = "no-usable-value"
@@ -26,6 +28,8 @@ class Reason(StrEnum):
 
 class Note(StrEnum):
     """What a reader must know beside a truth."""
+
+    __hash__ = str.__hash__
 
     PROTOCOL_GAP = "protocol-gap"
     CONFIRM_ATTRIBUTION = "confirm-attribution"
@@ -44,6 +48,8 @@ class Note(StrEnum):
 
 class Open(StrEnum):
     """What keeps a criterion open: data that is missing, or a person's word."""
+
+    __hash__ = str.__hash__
 
     MISSING_DATA = "missing-data"
     TO_CONFIRM = "to-confirm"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -84,6 +83,8 @@ class Screener:
                 "No server to write to is configured: set CANDOR_FHIR_WRITE_URL or CANDOR_FHIR_URL.",
                 "no-hospital-server",
             )
+        import asyncio  # noqa: PLC0415 - who screens a file needs none, and it takes long to load
+
         result = await asyncio.get_running_loop().run_in_executor(self.worker, judge)
         if self.results is None or isinstance(result, NotScreened):
             return Answer(result)

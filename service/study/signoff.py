@@ -122,8 +122,13 @@ def _rows(concept: str, lexicon: Lexicon) -> list[Any]:
     ]
 
 
+_ATOMS = (str, int, bool, type(None))  # most of the values; told by their very type, for a StrEnum is text too
+
+
 def _plain(value: Any) -> Any:
     """Data for a canonical JSON text: defaults are left out, so that a new kind of key unsigns nothing."""
+    if type(value) in _ATOMS:
+        return value
     if is_dataclass(value):
         given = {field.name: getattr(value, field.name) for field in fields(value) if not _is_default(value, field)}
         return {"is": type(value).__name__} | {name: _plain(part) for name, part in given.items()}

@@ -1,0 +1,34 @@
+"""Where the command line's results go: what an output has to do, and JSON lines; tables are drawn in ``terminal``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Protocol
+from uuid import uuid4
+
+from service.eligibility.results import NotScreened, Screening
+from service.screening.document import Document, document, encode
+
+
+class Output(Protocol):
+    """Where results go as they come."""
+
+    def put(self, result: Screening | NotScreened, written: Document | None = None) -> None:
+        """Take one patient's result."""
+        ...
+
+    def end(self) -> None:
+        """Say what can only be said after the last one."""
+        ...
+
+
+class JsonLines:
+    """One JSON document a line on stdout, flushed as it goes; of one patient, that is one object."""
+
+    def put(self, result: Screening | NotScreened, written: Document | None = None) -> None:
+        """Write one line."""
+        sys.stdout.buffer.write(encode(document(result, id=str(uuid4()), written=written)) + b"\n")
+        sys.stdout.buffer.flush()
+
+    def end(self) -> None:
+        """Nothing is left to say."""
