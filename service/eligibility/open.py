@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
 
 from service.eligibility.findings import Finding, Leaf, Node, Open, Reason
 from service.eligibility.notions import Nature
-from service.eligibility.plan import children
-from service.eligibility.rules import DiagnosedWithin, Rule, Same
+from service.eligibility.rules import DiagnosedWithin
 from service.eligibility.study import Study
 from service.eligibility.truth import Truth, all_of, any_of, negate
 
@@ -20,34 +20,36 @@ _ON_A_MEASUREMENT = frozenset({
 
 def sort_of(study: Study, leaf: Leaf) -> Open:
     """Return whether an unknown leaf misses data or waits for a person."""
-    nature = study.notions[leaf.notion].nature if leaf.notion in study.notions else Nature.RECORD
-    if leaf.reason is Reason.RECORDS_INCOMPLETE:
+    return _sort(study, leaf.op, leaf.notion, leaf.reason)
+
+
+@lru_cache(maxsize=4096)
+def _sort(study: Study, op: str, name: str, reason: Reason | None) -> Open:
+    nature = study.notions[name].nature if name in study.notions else Nature.RECORD
+    if reason is Reason.RECORDS_INCOMPLETE:
         return Open.MISSING_DATA
     if nature is Nature.BEDSIDE:
         return Open.TO_CONFIRM
-    if leaf.reason is Reason.NOT_CONFIRMED:
+    if reason is Reason.NOT_CONFIRMED:
         return Open.MISSING_DATA
     # Where a rule asks how long ago a diagnosis was made, what is missing is a measurement too: a date.
     measured = nature is Nature.MEASUREMENT or (
-        leaf.op == DiagnosedWithin.op and leaf.reason is Reason.DATE_NOT_DECISIVE
+        op == DiagnosedWithin.op and reason is Reason.DATE_NOT_DECISIVE
     )
-    measured = measured and leaf.reason in _ON_A_MEASUREMENT
+    measured = measured and reason in _ON_A_MEASUREMENT
     return Open.MISSING_DATA if measured else Open.TO_CONFIRM
 
 
-def undecided(rule: Rule, finding: Finding) -> list[Leaf]:
-    """Return the unknown leaves with which alone the truth would differ, for some values of the others."""
+def undecided(finding: Finding, *, twice: bool) -> list[Leaf]:
+    """Return the unknown leaves with which alone the truth would differ, for some values of the others.
+
+    ``twice`` where the rule asks a leaf in more than one place.
+    """
     if finding.truth is not Truth.UNKNOWN:
         return []
     if isinstance(finding, Leaf):
         return [finding]
-    if _asks_twice(rule):
-        return _by_trying(finding)
-    return list(_by_position(finding))
-
-
-def _asks_twice(rule: Rule) -> bool:
-    return isinstance(rule, Same) or any(_asks_twice(child) for child in children(rule))
+    return _by_trying(finding) if twice else list(_by_position(finding))
 
 
 def _by_position(node: Finding) -> Iterator[Leaf]:

@@ -90,6 +90,7 @@ class Plan(NamedTuple):
     named: dict[str, Rule]
     criteria: dict[str, Criterion]
     rests: dict[int, Rests]  # by the identity of the rule
+    twice: frozenset[str]  # criteria that ask a leaf in more than one place
     signals: list[int]  # leaves that make a potential candidate worth a look
     untouched: dict[int, Any]  # by the identity of the rule: its finding where no record bears on it
     unproven: dict[str, Any]  # by criterion: its result where no record bears on it
@@ -98,7 +99,9 @@ class Plan(NamedTuple):
 @lru_cache(maxsize=16)
 def plan(study: Study) -> Plan:
     """Return the plan of a study."""
-    made = Plan({}, {}, {criterion.id: criterion for criterion in study.criteria}, {}, [], {}, {})
+    criteria = {criterion.id: criterion for criterion in study.criteria}
+    twice = frozenset(name for name, one in criteria.items() if any(isinstance(rule, Same) for rule in walk(one.rule)))
+    made = Plan({}, {}, criteria, {}, twice, [], {}, {})
     for criterion in study.criteria:
         for rule in walk(criterion.rule):
             if rule.id is not None:

@@ -114,7 +114,7 @@ def _judge(ctx: Context, criterion: Criterion) -> _Judged:
     outcome = _OUTCOMES[criterion.kind, finding.truth]
     data: list[Leaf] = []
     words: list[Leaf] = []
-    for leaf in undecided(criterion.rule, finding):
+    for leaf in undecided(finding, twice=criterion.id in plan(study).twice):
         (data if sort_of(study, leaf) is Open.MISSING_DATA else words).append(leaf)
     sort = Open.MISSING_DATA if data else Open.TO_CONFIRM if words else None
     sentence = explain(study, finding, outcome, sort, data or words)
