@@ -36,7 +36,7 @@ class _Coding(Struct, gc=False):
 
 
 class _Concept(Struct, gc=False):
-    coding: list[_Coding] = []
+    coding: tuple[_Coding, ...] = ()
 
 
 class _Reference(Struct, gc=False):
@@ -64,8 +64,8 @@ class _Part(Struct, gc=False, kw_only=True):
     code: _Concept
     valueQuantity: _Quantity | UnsetType = UNSET
     valueCodeableConcept: Any = UNSET
-    interpretation: list[Any] = []
-    referenceRange: list[_Range] = []
+    interpretation: list[Any] | UnsetType = UNSET
+    referenceRange: tuple[_Range, ...] = ()
 
 
 class _Component(_Part, gc=False, forbid_unknown_fields=True, kw_only=True):
@@ -81,7 +81,7 @@ class Usual(_Part, gc=False, forbid_unknown_fields=True, kw_only=True):
     status: str | None = None
     effectiveDateTime: str | None = None
     meta: _Meta | None = None
-    component: list[_Component] = []
+    component: tuple[_Component, ...] = ()
     # Not read:
     category: Raw = _NOTHING
     encounter: Raw = _NOTHING
@@ -163,12 +163,14 @@ def read_usual(usual: Usual, facts: Facts) -> bool:
         return False
     version = usual.meta.versionId if usual.meta is not None else None
     told = Told(f"Observation/{usual.id}/_history/{version}" if version else f"Observation/{usual.id}", standing, when)
-    contents = [_content(part, found, lookup) for part, found in parts]
-    if None in contents:
-        return False
-    for (_, found), content in zip(parts, contents, strict=True):
-        if content is not None:
-            add_readings(facts, found, told, content)
+    contents = []
+    for part, found in parts:
+        content = _content(part, found, lookup)
+        if content is None:
+            return False
+        contents.append((found, content))
+    for found, content in contents:
+        add_readings(facts, found, told, content)
     return True
 
 
