@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from fractions import Fraction
 from typing import NamedTuple
 
 from service.eligibility.chart import Limits, Reading, Standing, Warning_
@@ -36,13 +37,11 @@ class Candidate(NamedTuple):
 def convert(ctx: Context, notion: Notion, reading: Reading, extra: frozenset[str] = frozenset()) -> Candidate | Reason:
     """Read a record's number in the notion's canonical unit, or say why it cannot be used."""
     quantity = reading.quantity
-    if not usable(reading) or quantity is None or quantity.value is None or notion.quantity is None:
+    if quantity is None or quantity.value is None:
         return Reason.NO_USABLE_VALUE
-    factor = ctx.study.units.to_canonical(notion.quantity, quantity.unit, quantity.code)
-    if isinstance(factor, UnitProblem):
-        if factor is UnitProblem.UNKNOWN:
-            ctx.warnings.append(Warning_("unit-unknown", reading.source, "the unit is in no list of spellings"))
-        return Reason.UNIT_NOT_COMPARABLE
+    factor = factor_of(ctx, notion, reading)
+    if not isinstance(factor, Fraction):
+        return Reason.NO_USABLE_VALUE if factor is None else Reason.UNIT_NOT_COMPARABLE
     try:
         interval = Interval.from_comparator(quantity.comparator, quantity.value)  # type: ignore[arg-type]
     except ValueError:
@@ -58,6 +57,17 @@ def convert(ctx: Context, notion: Notion, reading: Reading, extra: frozenset[str
         (reading.source,), quantity.text, False, reading.contested, Reason.VALUE_NOT_DECISIVE,
         reading.limits, (quantity.unit, quantity.code),
     )  # fmt: skip
+
+
+def factor_of(ctx: Context, notion: Notion, reading: Reading) -> Fraction | UnitProblem | None:
+    """Return what a record's number is multiplied by, with a warning of an unknown unit; ``None`` without a number."""
+    quantity = reading.quantity
+    if not usable(reading) or quantity is None or quantity.value is None or notion.quantity is None:
+        return None
+    factor = ctx.study.units.to_canonical(notion.quantity, quantity.unit, quantity.code)
+    if factor is UnitProblem.UNKNOWN:
+        ctx.warnings.append(Warning_("unit-unknown", reading.source, "the unit is in no list of spellings"))
+    return factor
 
 
 def implausible(notion: Notion, interval: Interval) -> bool:

@@ -17,7 +17,7 @@ from service.eligibility.moment import When, completed_years
 from service.eligibility.notions import Formula
 from service.eligibility.quantity import Interval
 from service.eligibility.rules import Correction
-from service.eligibility.timeline import timeline
+from service.eligibility.timeline import older, timeline
 
 _SEXES = ("female", "male")
 
@@ -140,10 +140,10 @@ def _nearest(ctx: Context, rule: Correction, when: When) -> list[Candidate]:
     if not when.exact:
         return []
     day = when.first
-    line = timeline(ctx, ctx.study.notions[rule.given])
+    notion = ctx.study.notions[rule.given]
     near = [
         c
-        for c in (*line.inside, *line.old)
+        for c in (*timeline(ctx, notion).inside, *older(ctx, notion))
         if c.when.exact and rule.within.before(day) <= c.when.first <= rule.within.after(day)
     ]
     if not near:

@@ -13,7 +13,7 @@ from service.eligibility.derive import DERIVATIONS
 from service.eligibility.findings import Note, Reason
 from service.eligibility.notions import Notion
 from service.eligibility.show import Shown, show, show_reading
-from service.eligibility.timeline import Timeline, timeline
+from service.eligibility.timeline import Timeline, older, timeline
 
 
 class Selection(NamedTuple):
@@ -57,9 +57,10 @@ def _select(ctx: Context, notion: Notion) -> Selection:
         reading, reason = last
         unreadable: tuple[Note, ...] = (Note.RECORD_UNREADABLE,) if reading.unreadable else ()
         return Selection((), reason, unreadable, (show_reading(ctx, notion, reading), *shown), marked)
-    if line.old:
+    old = newest(ctx, older(ctx, notion))
+    if old:
         reason, notes = ctx.gap(notion, Reason.TOO_OLD)
-        return Selection((), reason, notes, (*(show(notion, ctx, c) for c in newest(ctx, line.old)), *shown), marked)
+        return Selection((), reason, notes, (*(show(notion, ctx, c) for c in old), *shown), marked)
     reason, notes = ctx.gap(notion)
     if reason is Reason.NO_RECORD and notion.successor is not None:
         behind = select(ctx, ctx.study.notions[notion.successor.source])

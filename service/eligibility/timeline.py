@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
-from service.eligibility.candidate import UNDATED, Candidate, convert, implausible, newest
+from service.eligibility.candidate import UNDATED, Candidate, convert, factor_of, implausible, newest
 from service.eligibility.chart import Reading
 from service.eligibility.codes import Role
 from service.eligibility.context import Context
@@ -20,7 +20,8 @@ class Timeline(NamedTuple):
     inside: list[Candidate]
     review: list[Candidate]
     undated: list[Candidate]
-    old: list[Candidate]
+    old: list[Candidate]  # derived from two records; ``older`` has all
+    aged: list[tuple[Reading, frozenset[str]]]  # too old, with further tags: read only when asked for
     unusable: list[tuple[Reading, Reason]]  # inside the window, or undated
     hints: list[Reading]
 
@@ -34,17 +35,26 @@ def timeline(ctx: Context, notion: Notion) -> Timeline:
     return known  # type: ignore[return-value]
 
 
+def older(ctx: Context, notion: Notion) -> list[Candidate]:
+    """Return the values that count and are too old (worked out once)."""
+    key = ("older", notion.id)
+    known = ctx.memo.get(key)
+    if known is None:
+        line = timeline(ctx, notion)
+        read = [convert(ctx, notion, reading, extra) for reading, extra in line.aged]
+        known = ctx.memo[key] = [*(c for c in read if isinstance(c, Candidate)), *line.old]
+    return known  # type: ignore[return-value]
+
+
 def _timeline(ctx: Context, notion: Notion) -> Timeline:
-    line = Timeline([], [], [], [], [], [])
+    line = Timeline([], [], [], [], [], [], [])
     for concept in notion.concepts or (notion.id,):
         for reading in ctx.readings(concept):
-            _place(ctx, notion, line, reading, frozenset())
+            _place(ctx, notion, line, reading)
     for alias in notion.aliases:
         extra = frozenset((alias.tag,)) if alias.tag else frozenset()
         for reading in ctx.readings(alias.concept):
-            converted = convert(ctx, notion, reading, extra)
-            if isinstance(converted, Candidate) or ctx.not_measurable(reading):
-                _place(ctx, notion, line, reading, extra, converted)
+            _place(ctx, notion, line, reading, extra, another=True)
     for ratio in notion.ratios:
         marked = [r for r in ctx.readings(ratio.measured) if ctx.not_measurable(r)]
         line.unusable.extend((r, Reason.NO_USABLE_VALUE) for r in marked if may_fit(ctx, notion, r))
@@ -58,23 +68,28 @@ def _place(
     notion: Notion,
     line: Timeline,
     reading: Reading,
-    extra: frozenset[str],
-    converted: Candidate | Reason | None = None,
+    extra: frozenset[str] = frozenset(),
+    *,
+    another: bool = False,
 ) -> None:
-    if reading.role in (Role.HINT, Role.NEGATIVE) or not reading.tags.isdisjoint(notion.shown_only):
-        line.hints.append(reading)
-        return
-    if converted is None:
-        converted = convert(ctx, notion, reading, extra)
-    if isinstance(converted, Reason):
-        if may_fit(ctx, notion, reading):
-            line.unusable.append((reading, converted))
-        return
+    """Place a record; one of another notion only where its number is comparable, or could not be had."""
+    shown = reading.role in (Role.HINT, Role.NEGATIVE) or not reading.tags.isdisjoint(notion.shown_only)
     counts = reading.role is Role.MATCH or not reading.tags.isdisjoint(notion.promoted_by)
-    if counts:
-        _by_date(ctx, notion, converted, line.inside, line.undated, line.old)
-    else:
-        _by_date(ctx, notion, converted, line.review, line.review, [])
+    if not shown and not may_fit(ctx, notion, reading):
+        factor_of(ctx, notion, reading)  # which says when the unit is not known
+        if counts:
+            line.aged.append((reading, extra))
+        return
+    converted = convert(ctx, notion, reading, extra) if another or not shown else None
+    if another and not isinstance(converted, Candidate) and not ctx.not_measurable(reading):
+        return
+    if shown:
+        line.hints.append(reading)
+    elif isinstance(converted, Candidate):
+        inside, undated = (line.inside, line.undated) if counts else (line.review, line.review)
+        _by_date(ctx, notion, converted, inside, undated, line.old)
+    elif converted is not None:
+        line.unusable.append((reading, converted))
 
 
 def may_fit(ctx: Context, notion: Notion, reading: Reading) -> bool:

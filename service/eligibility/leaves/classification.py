@@ -17,7 +17,7 @@ from service.eligibility.leaves.verdict import Verdict, sources_of
 from service.eligibility.rules import Alternative, Classification
 from service.eligibility.select import select
 from service.eligibility.show import value_of
-from service.eligibility.timeline import timeline
+from service.eligibility.timeline import older, timeline
 from service.eligibility.truth import Truth
 
 
@@ -58,7 +58,7 @@ def _unread(ctx: Context, rule: Classification) -> Verdict | None:
         chosen = select(ctx, notion)
         line = timeline(ctx, notion)
         unusable = any(reading.standing is not Standing.PENDING for reading, _ in line.unusable)
-        if not chosen.group and not line.old and (line.undated or unusable or line.review):
+        if not chosen.group and (line.undated or unusable or line.review) and not older(ctx, notion):
             sources = tuple(sorted({shown.source for shown in chosen.shown}))
             return Verdict(Truth.UNKNOWN, chosen.reason, None, None, sources, chosen.notes, name)
     items = [a.exists or a.measure or rule.classification for item in rule.items for a in item.alternatives]
@@ -95,8 +95,9 @@ def _shown(ctx: Context, alternative: Alternative) -> tuple[str, ...]:
 
 def _ever(ctx: Context, name: str) -> list[Candidate]:
     """Return the usable values of any age."""
-    line = timeline(ctx, ctx.study.notions[name])
-    return [c for c in (*line.inside, *line.undated, *line.old) if not c.contested]
+    notion = ctx.study.notions[name]
+    line = timeline(ctx, notion)
+    return [c for c in (*line.inside, *line.undated, *older(ctx, notion)) if not c.contested]
 
 
 def _total(ctx: Context, rule: Classification, score: Score) -> Verdict | None:
