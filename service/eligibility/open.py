@@ -33,9 +33,7 @@ def _sort(study: Study, op: str, name: str, reason: Reason | None) -> Open:
     if reason is Reason.NOT_CONFIRMED:
         return Open.MISSING_DATA
     # Where a rule asks how long ago a diagnosis was made, what is missing is a measurement too: a date.
-    measured = nature is Nature.MEASUREMENT or (
-        op == DiagnosedWithin.op and reason is Reason.DATE_NOT_DECISIVE
-    )
+    measured = nature is Nature.MEASUREMENT or (op == DiagnosedWithin.op and reason is Reason.DATE_NOT_DECISIVE)
     measured = measured and reason in _ON_A_MEASUREMENT
     return Open.MISSING_DATA if measured else Open.TO_CONFIRM
 

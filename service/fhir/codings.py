@@ -76,8 +76,11 @@ def words(concept: object) -> str:
     """The text of a CodeableConcept, else a display or code of it."""
     if not isinstance(concept, dict):
         return ""
+    text = concept.get("text")
+    if said(text):
+        return text
     coding = next(codings_of(concept), {})
-    return next((word for word in (concept.get("text"), coding.get("display"), coding.get("code")) if said(word)), "")
+    return next((word for word in (coding.get("display"), coding.get("code")) if said(word)), "")
 
 
 def said(word: object) -> TypeGuard[str]:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from service.eligibility.chart import Limits, Quantity
+from service.errors import InputError
 from service.fhir.codings import Lookup, Meanings, meanings, united, words
 from service.fhir.dates import remembered
 from service.fhir.decode import BYTE_ORDER_MARK, decode_json
@@ -48,7 +49,7 @@ class _Meta(Struct, gc=False):
 
 
 class _Quantity(Struct, gc=False):
-    value: Any  # of any type, so that a number keeps its decimals as written
+    value: Raw  # so that a number keeps its decimals as written
     comparator: Literal["<", "<=", ">", ">="] | None = None
     unit: str | None = None
     code: str | None = None
@@ -62,10 +63,10 @@ class _Range(Struct, gc=False, forbid_unknown_fields=True):
 
 class _Part(Struct, gc=False, kw_only=True):
     code: _Concept
-    valueQuantity: _Quantity | UnsetType = UNSET
-    valueCodeableConcept: Any = UNSET
-    interpretation: list[Any] | UnsetType = UNSET
+    valueQuantity: _Quantity | UnsetType = UNSET  # null is not nothing: it is for the tolerant reader
     referenceRange: tuple[_Range, ...] = ()
+    valueCodeableConcept: Any = UNSET
+    interpretation: tuple[Raw, ...] = ()  # decoded where the code is known
 
 
 class _Component(_Part, gc=False, forbid_unknown_fields=True, kw_only=True):
@@ -125,7 +126,8 @@ class _Bundle(Struct, gc=False):
 
 
 _BUNDLE = msgspec.json.Decoder(_Bundle)
-_USUAL = msgspec.json.Decoder(Usual, float_hook=Decimal)
+_USUAL = msgspec.json.Decoder(Usual)
+_ODD = (msgspec.DecodeError, RecursionError, ArithmeticError, InputError)
 
 
 def entries_of(data: bytes) -> list[Entry] | None:
@@ -144,7 +146,7 @@ def usual(entry: Entry) -> Usual | None:
     """Decode an Observation; ``None`` for anything else, and for one that is not as most are."""
     try:
         return _USUAL.decode(entry.resource)
-    except (msgspec.DecodeError, RecursionError, ArithmeticError):
+    except _ODD:
         return None
 
 
@@ -163,12 +165,10 @@ def read_usual(usual: Usual, facts: Facts) -> bool:
         return False
     version = usual.meta.versionId if usual.meta is not None else None
     told = Told(f"Observation/{usual.id}/_history/{version}" if version else f"Observation/{usual.id}", standing, when)
-    contents = []
-    for part, found in parts:
-        content = _content(part, found, lookup)
-        if content is None:
-            return False
-        contents.append((found, content))
+    try:
+        contents = [(found, _content(part, found, lookup)) for part, found in parts]
+    except _ODD:
+        return False
     for found, content in contents:
         add_readings(facts, found, told, content)
     return True
@@ -183,37 +183,29 @@ def _meanings(concept: _Concept, lookup: Lookup) -> Meanings:
     return found
 
 
-def _content(part: _Part, found: Meanings, lookup: Lookup) -> Content | None:
-    """What stands in it; ``None`` where something is broken, or more than one value."""
-    value, written, concept = NO_VALUE, part.valueQuantity, part.valueCodeableConcept
-    if isinstance(written, _Quantity):
-        quantity = _quantity(written)
-        if quantity is None or concept is not UNSET:
-            return None
-        value = Value(quantity)
-    elif concept is not UNSET:
+def _content(part: _Part, found: Meanings, lookup: Lookup) -> Content:
+    """What stands in it; raises one of ``_ODD`` where something is broken, or more than one value."""
+    value, flags = NO_VALUE, _NO_FLAGS
+    if isinstance(part.valueQuantity, _Quantity):
+        value = Value(_quantity(part.valueQuantity))
+    concept = part.valueCodeableConcept
+    if concept is not UNSET:
         coded = meanings(concept, lookup)
-        if coded is None or (coded and may_find(found)):
-            return None
+        if coded is None or part.valueQuantity or (coded and may_find(found)):
+            raise InputError("more than a coded answer")
         value = Value(None, None, coded, None, words(concept))
-    flags = read_flags(part.interpretation, lookup) if part.interpretation else _NO_FLAGS
+    if part.interpretation:
+        flags = read_flags([decode_json(bytes(each)) for each in part.interpretation], lookup)
     if not part.referenceRange:
         return Content(value, flags)
-    limits = []
-    for low, high in [(each.low, each.high) for each in part.referenceRange]:
-        ends = _quantity(low) if low else None, _quantity(high) if high else None
-        if (low and not ends[0]) or (high and not ends[1]):
-            return None
-        if low or high:
-            limits.append(Limits(*ends, True))
-    return Content(value, flags, tuple(limits))
+    ranges = ((_quantity(one.low), _quantity(one.high)) for one in part.referenceRange if one.low or one.high)
+    return Content(value, flags, tuple([Limits(low, high, True) for low, high in ranges]))
 
 
-def _quantity(written: _Quantity) -> Quantity | None:
-    """A Quantity whose number is one; ``None`` for any other."""
-    number = written.value
-    if type(number) is int:
-        number = Decimal(number)
-    if type(number) is not Decimal or not is_measurable(number):
+def _quantity(written: _Quantity | None) -> Quantity | None:
+    if written is None:
         return None
+    number = Decimal(bytes(written.value).decode())  # of anything but a number there is none
+    if not is_measurable(number):
+        raise ArithmeticError
     return Quantity(number, written.comparator, written.unit or None, written.code or None)
