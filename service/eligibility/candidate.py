@@ -11,7 +11,7 @@ from service.eligibility.chart import Limits, Reading, Standing, Warning_
 from service.eligibility.context import Context, usable
 from service.eligibility.findings import Reason
 from service.eligibility.moment import When
-from service.eligibility.notions import Notion, Preference
+from service.eligibility.notions import Notion, Plausible, Preference
 from service.eligibility.quantity import ONE, Interval, UnitProblem
 
 _LAST = 1_000  # added to the rank of what goes after everything else
@@ -34,8 +34,17 @@ class Candidate(NamedTuple):
     unit: tuple[str | None, str | None] = (None, None)
 
 
-def convert(ctx: Context, notion: Notion, reading: Reading, extra: frozenset[str] = frozenset()) -> Candidate | Reason:
-    """Read a record's number in the notion's canonical unit, or say why it cannot be used."""
+def convert(
+    ctx: Context,
+    notion: Notion,
+    reading: Reading,
+    extra: frozenset[str] = frozenset(),
+    plausible: Plausible | None = None,
+) -> Candidate | Reason:
+    """Read a record's number in the notion's canonical unit, or say why it cannot be used.
+
+    ``extra`` tags it; ``plausible`` stands for the notion's own range.
+    """
     quantity = reading.quantity
     if quantity is None or quantity.value is None:
         return Reason.NO_USABLE_VALUE
@@ -50,7 +59,8 @@ def convert(ctx: Context, notion: Notion, reading: Reading, extra: frozenset[str
         interval = interval.scaled(factor)
     if notion.whole and interval.low is not None and interval.low == interval.high and interval.low % 1 != 0:
         return Reason.NO_USABLE_VALUE
-    if implausible(notion, interval):
+    plausible = plausible or notion.plausible
+    if plausible is not None and interval.outside(plausible.low, plausible.high):
         return Reason.NO_USABLE_VALUE
     return Candidate(
         (interval,), reading.when or UNDATED, reading.standing, reading.tags | extra if extra else reading.tags,

@@ -67,15 +67,16 @@ def _by_position(node: Finding) -> Iterator[Leaf]:
 def _by_trying(node: Node) -> list[Leaf]:
     """Where a leaf is asked twice: try all values of the unknown leaves (few in such a criterion)."""
     unknown = list(dict.fromkeys(leaf for leaf in leaves_of(node) if leaf.truth is Truth.UNKNOWN))
-    found = []
-    for index, leaf in enumerate(unknown):
-        others = unknown[:index] + unknown[index + 1 :]
-        for values in product((Truth.TRUE, Truth.FALSE), repeat=len(others)):
-            given = dict(zip(others, values, strict=True))
-            if truth_with(node, given | {leaf: Truth.TRUE}) is not truth_with(node, given | {leaf: Truth.FALSE}):
-                found.append(leaf)
-                break
-    return found
+    tried = product((Truth.TRUE, Truth.FALSE), repeat=len(unknown))
+    truths = {values: truth_with(node, dict(zip(unknown, values, strict=True))) for values in tried}
+
+    def matters(place: int) -> bool:
+        return any(
+            truth is not truths[(*values[:place], negate(values[place]), *values[place + 1 :])]
+            for values, truth in truths.items()
+        )
+
+    return [leaf for place, leaf in enumerate(unknown) if matters(place)]
 
 
 def leaves_of(node: Finding) -> Iterator[Leaf]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from service.eligibility.candidate import UNDATED, Candidate, convert, newest
@@ -67,12 +66,12 @@ def _fits(ctx: Context, notion: Notion, candidate: Candidate) -> bool | None:
 
 def _side(ctx: Context, rule: Pair, tag: str) -> _Side:
     plausible = rule.first_plausible if tag == rule.first else rule.second_plausible
-    notion = replace(ctx.study.notions[rule.pair], plausible=plausible)
+    notion = ctx.study.notions[rule.pair]
     side = _Side([], [])
     for concept in notion.concepts or (notion.id,):
         for reading in ctx.readings(concept):
             if tag in reading.tags and reading.role is Role.MATCH:
-                converted = convert(ctx, notion, reading)
+                converted = convert(ctx, notion, reading, plausible=plausible)
                 if isinstance(converted, Candidate):
                     side.values.append(converted)
                 else:
