@@ -20,6 +20,8 @@ _CATEGORY = 3  # characters of an ICD category: both ends of a range are categor
 class Role(StrEnum):
     """What a code may do for its concept."""
 
+    __hash__ = str.__hash__  # Enum's own hash is slow
+
     MATCH = "match"  # counts
     REVIEW = "review"  # where nothing better decides, a person does
     HINT = "hint"  # shown, never decides

@@ -29,7 +29,7 @@ def measurable(number: Number | int) -> Number:
         if not (-_LARGEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT and number.is_finite()):
             raise ValueError("not a number that a measurement can have")
         return number
-    return Fraction(number)
+    return Decimal(number) if isinstance(number, int) else number
 
 
 class Interval(NamedTuple):

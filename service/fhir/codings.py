@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeGuard
 
 from service.eligibility.codes import Meaning, Role
@@ -60,11 +60,10 @@ def matches(found: Meanings) -> frozenset[str]:
     return frozenset(meaning.concept for meaning in found if meaning.role is Role.MATCH)
 
 
-def codings_of(concept: object) -> Iterator[dict[str, Any]]:
+def codings_of(concept: object) -> list[dict[str, Any]]:
     """The codings of a CodeableConcept, as far as they have the shape of one."""
     codings = concept.get("coding") if isinstance(concept, dict) else None
-    if isinstance(codings, list):
-        yield from (coding for coding in codings if isinstance(coding, dict))
+    return [coding for coding in codings if isinstance(coding, dict)] if isinstance(codings, list) else []
 
 
 def codes(concept: object) -> list[str]:
@@ -79,8 +78,10 @@ def words(concept: object) -> str:
     text = concept.get("text")
     if said(text):
         return text
-    coding = next(codings_of(concept), {})
-    return next((word for word in (coding.get("display"), coding.get("code")) if said(word)), "")
+    for coding in codings_of(concept):
+        display, code = coding.get("display"), coding.get("code")
+        return display if said(display) else code if said(code) else ""
+    return ""
 
 
 def said(word: object) -> TypeGuard[str]:

@@ -205,7 +205,7 @@ def _content(part: _Part, found: Meanings, lookup: Lookup) -> Content:
 def _quantity(written: _Quantity | None) -> Quantity | None:
     if written is None:
         return None
-    number = Decimal(bytes(written.value).decode())  # of anything but a number there is none
+    number = Decimal(str(written.value, "ascii"))  # of anything but a number there is none
     if not is_measurable(number):
         raise ArithmeticError
     return Quantity(number, written.comparator, written.unit or None, written.code or None)

@@ -33,9 +33,10 @@ class Value(NamedTuple):
         if not self.coded:
             return None
         for of in (_ANSWERS, concept):
-            roles = {meaning.role for meaning in self.coded if meaning.concept == of}
-            if roles & _SPOKEN.keys():
-                return None if roles >= _SPOKEN.keys() else Role.MATCH in roles
+            roles = [meaning.role for meaning in self.coded if meaning.concept == of]
+            yes, no = Role.MATCH in roles, Role.NEGATIVE in roles
+            if yes or no:
+                return None if yes and no else yes
         return None
 
 
