@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 
@@ -47,21 +46,19 @@ def undecided(finding: Finding, *, twice: bool) -> list[Leaf]:
         return []
     if isinstance(finding, Leaf):
         return [finding]
-    return _by_trying(finding) if twice else list(_by_position(finding))
+    return _by_trying(finding) if twice else _by_position(finding)
 
 
-def _by_position(node: Finding) -> Iterator[Leaf]:
+def _by_position(node: Finding) -> list[Leaf]:
     """Where each leaf is asked once, every unknown leaf below unknown combinations matters.
 
     In an unknown combination all neighbours can step aside; below a decided one nothing matters.
     """
     if node.truth is not Truth.UNKNOWN:
-        return
+        return []
     if isinstance(node, Leaf):
-        yield node
-        return
-    for child in node.children:
-        yield from _by_position(child)
+        return [node]
+    return [leaf for child in node.children for leaf in _by_position(child)]
 
 
 def _by_trying(node: Node) -> list[Leaf]:
@@ -79,13 +76,11 @@ def _by_trying(node: Node) -> list[Leaf]:
     return [leaf for place, leaf in enumerate(unknown) if matters(place)]
 
 
-def leaves_of(node: Finding) -> Iterator[Leaf]:
-    """Yield the leaves of a finding, in the protocol's order."""
+def leaves_of(node: Finding) -> list[Leaf]:
+    """Return the leaves of a finding, in the protocol's order."""
     if isinstance(node, Leaf):
-        yield node
-        return
-    for child in node.children:
-        yield from leaves_of(child)
+        return [node]
+    return [leaf for child in node.children for leaf in leaves_of(child)]
 
 
 def truth_with(node: Finding, given: dict[Leaf, Truth]) -> Truth:
