@@ -124,6 +124,26 @@ def test_conditions_have_copies_too() -> None:
     assert verdict(_with({"second": second, "first": first})).reasons("E8") == ["no-record"]
 
 
+def test_copies_of_a_diagnosis_that_cannot_be_ordered_disagree() -> None:
+    """Nobody can tell whether the infection was refuted."""
+    stands = condition("B24", "2020-01-01", id="hiv")
+    refuted = condition("B24", "2020-01-01", id="hiv", verification="refuted")
+
+    for first, second in ((stands, refuted), (refuted, stands)):
+        given = verdict(_with({"first": first, "second": second}))
+        assert (given.truth("E8"), given.reasons("E8")) == ("unknown", ["records-disagree"])
+
+
+def test_copies_of_the_only_sclerosis_that_cannot_be_ordered_give_no_onset() -> None:
+    """The duration is that of one onset or of the other."""
+    early, late = (condition("M34.0", onset, id="ssc") for onset in ("2020-01-01", "2025-06-01"))
+    active = complete_chart().drop("ssc").value("mrss", "20 {score}").value("crp", "12 mg/L")
+
+    for first, second in ((early, late), (late, early)):
+        given = verdict(SampleChart(active.parts | {"first": first, "second": second}))
+        assert (given.truth("I5.a"), given.reasons("I5.a")) == ("unknown", ["records-disagree"])
+
+
 def test_the_version_read_is_named_as_the_source() -> None:
     """With a versionId a source names the version, else the record."""
     given = verdict(seen(count("250 10*9/L", meta={"versionId": "4"})))

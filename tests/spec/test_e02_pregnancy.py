@@ -42,6 +42,7 @@ PREGNANT_RECORDS = {
     "hCG flagged high": observation(HCG_COUNT, "812 [IU]/L", "2026-11-10", flag="H"),
     "hCG flagged critically high": observation(HCG_COUNT, "812 [IU]/L", "2026-11-10", flag="HH"),
     "hCG over its upper limit": observation(HCG_COUNT, "5.1 [IU]/L", "2026-11-10", high="5 [IU]/L"),
+    "hCG over its upper limit in another unit": observation(HCG_COUNT, "812 [IU]/L", "2026-11-10", high="5 m[IU]/mL"),
     "hCG over 200, whose upper limit is 5": observation(HCG_COUNT, "> 200 [IU]/L", "2026-11-10", high="5 [IU]/L"),
 }  # fmt: skip
 
@@ -208,6 +209,46 @@ def test_of_several_tests_the_newest_decides() -> None:
 
     assert pregnancy(asked(observation(HCG, coded=YES, **before), NEGATIVE_TEST)).truth.value == "false"
     assert asked(observation(HCG, coded=NO, **before), POSITIVE_TEST).truth("E2") == "true"
+
+
+AT = "2026-11-10T08:00:00+01:00"
+
+
+def test_a_corrected_test_goes_before_a_final_one_of_the_same_time() -> None:
+    """The positive one was put right."""
+    got = asked(observation(HCG, coded=YES, when=AT), observation(HCG, coded=NO, when=AT, status="corrected"))
+
+    assert pregnancy(got).truth.value == "false"
+
+
+def test_two_equal_tests_that_differ_disagree() -> None:
+    """Of one time and one status, one positive and one negative."""
+    got = asked(observation(HCG, coded=YES, when=AT), observation(HCG, coded=NO, when=AT))
+
+    assert (got.truth("E2"), pregnancy(got).reason) == ("unknown", "records-disagree")
+
+
+def test_a_newer_preliminary_positive_leaves_the_negative_test() -> None:
+    """And the finding says that it is there."""
+    preliminary = observation(HCG, coded=YES, when="2026-11-20", status="preliminary")
+    got = asked(NEGATIVE_TEST, preliminary)
+
+    assert (pregnancy(got).truth.value, pregnancy(got).notes) == ("false", ("newer-unusable",))
+
+
+WHY_NOT: dict[str, tuple[Resource, str]] = {
+    "negative, 31 days old": (observation(HCG, coded=NO, when=DAYS_31), "too-old"),
+    "negative, without a date": (observation(HCG, coded=NO, when=None), "date-not-decisive"),
+    "preliminary": (observation(HCG, coded=YES, when="2026-11-10", status="preliminary"), "no-usable-value"),
+}
+
+
+@pytest.mark.parametrize(("record", "reason"), WHY_NOT.values(), ids=WHY_NOT)
+def test_a_test_that_does_not_count_says_why(record: Resource, reason: str) -> None:
+    """Still a status to confirm."""
+    got = asked(record)
+
+    assert (pregnancy(got).reason, got.open("E2")) == (reason, "to-confirm")
 
 
 def test_the_pregnancy_chapter_is_under_review_within_300_days() -> None:

@@ -94,6 +94,23 @@ def test_the_nearest_haemoglobin_corrects() -> None:
     assert asked(dlco("22 %"), *near_before).truth("E3") == "false"
 
 
+def test_of_one_day_the_haemoglobin_nearest_in_hours_corrects() -> None:
+    """An hour before goes before nine hours after."""
+    at = dlco("22 %", when="2026-06-10T09:00:00+02:00")
+    morning, evening = "2026-06-10T08:00:00+02:00", "2026-06-10T18:00:00+02:00"
+
+    assert leaf(asked(at, hb("7 g/dL", morning), hb("14 g/dL", evening))).truth.value == "false"
+    assert leaf(asked(at, hb("14 g/dL", morning), hb("7 g/dL", evening))).truth.value == "true"
+
+
+def test_of_the_day_of_a_test_without_an_hour_the_earlier_haemoglobin_corrects() -> None:
+    """Both are equally near."""
+    morning, evening = "2026-06-10T08:00:00+02:00", "2026-06-10T18:00:00+02:00"
+
+    assert leaf(asked(dlco("22 %"), hb("7 g/dL", morning), hb("14 g/dL", evening))).truth.value == "false"
+    assert leaf(asked(dlco("22 %"), hb("14 g/dL", morning), hb("7 g/dL", evening))).truth.value == "true"
+
+
 def test_of_two_equally_near_the_earlier_corrects() -> None:
     """Ten days before goes before ten days after."""
     assert asked(dlco("22 %"), hb("7 g/dL", "2026-05-31"), hb("14 g/dL", "2026-06-20")).truth("E3") == "false"

@@ -220,3 +220,18 @@ def test_two_creatinines_of_one_day_that_differ_disagree() -> None:
     got = asked(creatinine("3 mg/dL"), creatinine("0.8 mg/dL"))
 
     assert (leaf(got).reason, got.open("E3")) == ("records-disagree", "missing-data")
+
+
+def test_without_a_birth_date_a_later_creatinine_leaves_no_rate() -> None:
+    """The rate of an earlier day does not come back, and the creatinine that would decide has no age."""
+    chart = complete_chart(birth=None).add(creatinine("10 mg/dL"))
+    got = verdict(chart)
+
+    assert (got.truth("E3"), got.open("E3"), leaf(got).reason) == ("unknown", "missing-data", "no-usable-value")
+
+
+def test_a_newer_preliminary_creatinine_leaves_the_rate_with_a_note() -> None:
+    """The finding says that it is there."""
+    got = asked(gfr(CKD_EPI, 85), creatinine("3 mg/dL", status="preliminary"))
+
+    assert (leaf(got).truth.value, leaf(got).notes) == ("false", ("newer-unusable",))

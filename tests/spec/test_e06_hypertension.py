@@ -136,6 +136,44 @@ def test_two_observations_of_different_times_are_no_pair() -> None:
 
 
 @pytest.mark.parametrize(
+    "newer",
+    [
+        pressure("150", "95", "2026-11-10", status="preliminary"),
+        panel(PANEL, {SYSTOLIC: "150", DIASTOLIC: "95"}, "2026-11-10"),
+        pressure("1700", "95", "2026-11-10"),
+    ],
+    ids=["preliminary", "no units", "1700"],
+)
+def test_a_newer_pair_that_cannot_be_used_leaves_the_older_one(newer: Resource) -> None:
+    """And the finding says that it is there."""
+    got = asked(pressure("120", "75"), newer)
+
+    assert (got.truth("E6"), got.notes("E6")) == ("false", {"newer-unusable"})
+
+
+def test_a_pair_without_units_cannot_be_compared() -> None:
+    """To confirm, at the bedside."""
+    got = asked(panel(PANEL, {SYSTOLIC: "120", DIASTOLIC: "75"}))
+
+    assert (got.open("E6"), got.reason("E6")) == ("to-confirm", "unit-not-comparable")
+
+
+def test_a_pair_without_a_date_is_shown_and_not_used() -> None:
+    """To confirm, at the bedside."""
+    got = asked(pressure("120", "75", None))
+    (leaf,) = got.leaves("E6")
+
+    assert (got.open("E6"), leaf.reason) == ("to-confirm", "date-not-decisive")
+    assert leaf.value is not None
+    assert leaf.value.as_received == "120 mm[Hg] / 75 mm[Hg]"
+
+
+def test_a_pressure_under_review_does_not_stand_against_a_pair() -> None:
+    """76215-3 says nothing of how it was measured: it counts only where no pair is in the window."""
+    assert asked(pressure("120", "75"), observation("76215-3", "200 mm[Hg]", "2026-11-10")).truth("E6") == "false"
+
+
+@pytest.mark.parametrize(
     "record",
     [
         None,

@@ -149,6 +149,20 @@ def test_a_period_that_ended_before_the_day_does_not_count(period: dict[str, str
         assert (got.open("E13"), got.reason("E13")) == ("to-confirm", "no-record")
 
 
+def test_a_period_that_may_have_ended_is_judged() -> None:
+    """It ended in the month of the screening: before that day or after it."""
+    got = asked(study(category=category("Interventional")), subject(period={"start": "2026-01-01", "end": "2026-11"}))
+
+    assert (got.truth("E13"), got.open("E13"), got.reason("E13")) == ("unknown", "to-confirm", "needs-judgement")
+
+
+def test_a_period_that_begins_after_the_day_does_not_count_yet() -> None:
+    """Dated after the screening, it is as if it were not there."""
+    got = asked(study(category=category("Interventional")), subject(period={"start": "2026-12-01"}))
+
+    assert (got.truth("E13"), got.open("E13"), got.reason("E13")) == ("unknown", "to-confirm", "no-record")
+
+
 def test_one_trial_excludes_whatever_else_is_there() -> None:
     """An observational study or one that is over does not hide it."""
     over = study(id="over", status="completed", category=category("Interventional"))

@@ -94,6 +94,22 @@ CONSENTS = {
         [consent(when="2026-09-01T08:00:00Z", status="rejected"), consent(when="2026-09-01T09:00:00Z")],
         "true",
     ),
+    "a later instant of an earlier day as written": (
+        [consent(when="2026-03-01T00:30:00+02:00"), consent("deny", "2026-02-28T23:30:00Z")],
+        "false",
+    ),
+    "one instant of two days as written": (
+        [consent(when="2026-03-01T01:30:00+02:00"), consent("deny", "2026-02-28T23:30:00Z")],
+        "to-confirm records-disagree",
+    ),
+    "copies of one consent that differ": (
+        [consent(id="one"), consent("deny", id="one")],
+        "to-confirm records-disagree",
+    ),
+    "denied for this study, named by a policy only": (
+        [unnamed("deny", policy=[{"uri": "https://clinicaltrials.gov/study/NCT06722105"}])],
+        "false",
+    ),
     "a year that may hold the day of another": (
         [consent(when="2026"), consent(when="2026-05-01", status="rejected")],
         "to-confirm records-disagree",
@@ -148,6 +164,18 @@ OPPOSITIONS = {
     "denied after the screening": ([unnamed("deny", "2026-11-24")], None),
     "denied for this study only": ([consent("deny")], None),
     "denied for another study only": ([consent("deny", data=OTHER_STUDY)], None),
+    "denied at a later instant of an earlier day as written": (
+        [unnamed(when="2026-03-01T00:30:00+02:00"), unnamed("deny", "2026-02-28T23:30:00Z")],
+        "not-permitted",
+    ),
+    "permitted at a later instant of an earlier day as written": (
+        [unnamed("deny", "2026-03-01T00:30:00+02:00"), unnamed(when="2026-02-28T23:30:00Z")],
+        None,
+    ),
+    "denied, then permitted for this study by a policy": (
+        [unnamed("deny"), unnamed(when="2026-10-01", policy=[{"uri": "https://clinicaltrials.gov/study/NCT06722105"}])],
+        "not-permitted",
+    ),
     "denied, beside a permit for this study": ([unnamed("deny"), consent(when="2026-10-01")], "not-permitted"),
 }
 

@@ -4,7 +4,16 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.builders import Resource, condition, diagnosed_chart, empty_chart, observation, verdict
+from tests.builders import (
+    Resource,
+    concept,
+    condition,
+    diagnosed_chart,
+    empty_chart,
+    observation,
+    resource,
+    verdict,
+)
 from tests.expectations import differences
 
 YES = "http://terminology.hl7.org/CodeSystem/v2-0136|Y"
@@ -78,6 +87,7 @@ SCORES = {
     "no value": ([observation("sclerodactyly")], 0),
     "preliminary": ([item("sclerodactyly") | {"status": "preliminary"}], 0),
     "entered in error": ([item("sclerodactyly") | {"status": "entered-in-error"}], 0),
+    "without a date": ([observation("sclerodactyly", value=True, when=None)], 0),
     "after the screening": ([item("sclerodactyly", when="2026-11-24")], 0),
     "absent later": ([item("sclerodactyly"), item("sclerodactyly", value=False, when="2026-05-01")], 4),
     "absent before": ([item("sclerodactyly", value=False), item("sclerodactyly", when="2026-05-01")], 4),
@@ -147,3 +157,23 @@ def test_eight_points_leave_a_diagnosis_to_judge() -> None:
     eight = [item("puffy-fingers"), RAYNAUD, SCL70]
 
     assert differences(verdict(diagnosed_chart().add(*eight)), {"I4": "to-confirm needs-judgement"}) == []
+
+
+def test_a_record_whose_code_cannot_be_read_leaves_the_absence_open() -> None:
+    """It may be a total or an item."""
+    got = verdict(empty_chart().add(observation("777-3", "12 1") | {"code": "acr-eular-2013-total"}))
+
+    assert (got.truth("I4"), got.notes("I4")) == ("unknown", {"record-unreadable"})
+
+
+def test_the_conclusion_of_a_report_is_no_diagnosis() -> None:
+    """A coded conclusion shows an interstitial lung disease, not the systemic sclerosis."""
+    report = resource(
+        "DiagnosticReport",
+        status="final",
+        code=concept("24627-2"),
+        conclusionCode=[concept("89155008")],
+        effectiveDateTime="2026-02-01",
+    )
+
+    assert verdict(empty_chart().add(report)).truth("I4") == "false"

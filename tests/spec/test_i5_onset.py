@@ -42,6 +42,10 @@ ONSETS = {
         "unknown date-not-decisive",
     ),
     "period open to the right, within": ([sclerosis(onsetPeriod={"start": "2024-11-23"})], "true"),
+    "period open to the right, from a day before": (
+        [sclerosis(onsetPeriod={"start": "2024-11-22"})],
+        "unknown date-not-decisive",
+    ),
     "period open to the left, ends before": ([sclerosis(onsetPeriod={"end": "2024-11-22"})], "false"),
     "period open to the left, ends within": (
         [sclerosis(onsetPeriod={"end": "2025-06-01"})],

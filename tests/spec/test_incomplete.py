@@ -1,10 +1,14 @@
 """A Bundle that says it is incomplete: what was not found may have been withheld, and absence decides nothing."""
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
+from service.eligibility.screen import screen
 from tests.builders import Resource, SampleChart, complete_chart, condition, empty_chart, observation, verdict
+from tests.verdicts import AS_OF, Verdict, as_json, shipped_chart, shipped_study
 
 OUTCOME_ISSUES: list[Resource] = [
     {"severity": "error", "code": "exception"},
@@ -91,6 +95,24 @@ def test_absence_decides_nothing() -> None:
     )
     assert given.status == "potential-candidate"
     assert not given.screening.without_disease
+
+
+@pytest.mark.parametrize("failed", ["Observation", "Condition"])
+def test_absence_decides_nothing_where_one_search_failed(failed: str) -> None:
+    """A total or a diagnosis may be among what was not returned."""
+    chart = replace(shipped_chart(as_json(empty_chart().bundle())), incomplete_types=frozenset({failed}))
+    given = Verdict(screen(shipped_study(), chart, (), date.fromisoformat(AS_OF)))
+
+    assert (given.truth("I4"), given.reasons("I4")) == ("unknown", ["records-incomplete"])
+    assert not given.screening.without_disease
+
+
+def test_a_birth_date_may_be_withheld() -> None:
+    """Without one, the age is unknown for records that are incomplete."""
+    given = verdict(incomplete(complete_chart(birth=None)))
+
+    for criterion in ("I3", "E1"):
+        assert (given.reasons(criterion), given.open(criterion)) == (["records-incomplete"], "missing-data")
 
 
 def test_a_recent_total_below_nine_still_decides() -> None:

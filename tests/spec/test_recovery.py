@@ -74,6 +74,14 @@ def test_pulmonary_pressures_are_looked_at_after_90_days() -> None:
     assert recovery(chart) == (True, "2027-02-08")
 
 
+def test_of_echo_and_catheter_the_later_day_counts() -> None:
+    """Both are over: the catheter of 1 November and the echo of 10 November."""
+    over = complete_chart().value("mpap", "45 mm[Hg]").value("spap", "55 mm[Hg]")
+
+    assert recovery(over.dated("mpap", "2026-11-01").dated("spap", "2026-11-10")) == (True, "2027-02-08")
+    assert recovery(over.dated("mpap", "2026-11-10").dated("spap", "2026-11-01")) == (True, "2027-02-08")
+
+
 @pytest.mark.parametrize("when", ["2026-11-09", "2026-10-01"])
 def test_never_before_the_day_after(when: str) -> None:
     """A waiting time that is over means: from tomorrow on."""
@@ -212,6 +220,13 @@ def test_a_pregnancy_ends(added: list[Resource], again: str) -> None:
 
     assert verdict(chart).outcome("E2") == "fail"
     assert recovery(chart) == (True, again)
+
+
+def test_of_a_positive_test_and_a_diagnosis_the_later_day_counts() -> None:
+    """HCG waits 14 days from 20 November, the diagnosis 90 from 10 November."""
+    chart = complete_chart().add(observation("2118-8", None, "2026-11-20", flag="POS"), condition("Z33", "2026-11-10"))
+
+    assert recovery(chart) == (True, "2027-02-08")
 
 
 def test_another_trial_ends() -> None:

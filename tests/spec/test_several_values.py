@@ -4,7 +4,17 @@ from typing import Any
 
 import pytest
 
-from tests.builders import Resource, SampleChart, complete_chart, condition, observation, quantity, verdict
+from tests.builders import (
+    Resource,
+    SampleChart,
+    complete_chart,
+    concept,
+    condition,
+    observation,
+    quantity,
+    resource,
+    verdict,
+)
 
 NOON = "2026-11-10T12:00:00+01:00"
 LOW, HIGH = "20 10*9/L", "250 10*9/L"
@@ -214,6 +224,14 @@ def test_a_usable_value_outside_the_window_does_not_come_back(elements: Resource
     given = verdict(counted(count(LOW, "2026-11-20") | elements, count(HIGH, "2026-05-26")))
 
     assert given.truth("E11") == "unknown"
+
+
+def test_an_allergy_to_a_drug_is_not_its_use() -> None:
+    """A pill that is not tolerated is no contraception."""
+    allergy = resource("AllergyIntolerance", code=concept("G03AA07"), recordedDate="2026-06-01")
+    given = verdict(complete_chart().add(allergy))
+
+    assert (given.truth("I8"), given.open("I8")) == ("unknown", "to-confirm")
 
 
 # --- Conditions -----------------------------------------------------------------------------------
