@@ -95,12 +95,14 @@ def test_the_nearest_haemoglobin_corrects() -> None:
 
 
 def test_of_one_day_the_haemoglobin_nearest_in_hours_corrects() -> None:
-    """An hour before goes before nine hours after."""
-    at = dlco("22 %", when="2026-06-10T09:00:00+02:00")
+    """An hour before goes before nine hours after, an hour after before nine hours before."""
+    early, late = (dlco("22 %", when=f"2026-06-10T{hour}:00:00+02:00") for hour in ("09", "17"))
     morning, evening = "2026-06-10T08:00:00+02:00", "2026-06-10T18:00:00+02:00"
+    rising = hb("7 g/dL", morning), hb("14 g/dL", evening)
+    falling = hb("14 g/dL", morning), hb("7 g/dL", evening)
 
-    assert leaf(asked(at, hb("7 g/dL", morning), hb("14 g/dL", evening))).truth.value == "false"
-    assert leaf(asked(at, hb("14 g/dL", morning), hb("7 g/dL", evening))).truth.value == "true"
+    assert [leaf(asked(at, *rising)).truth.value for at in (early, late)] == ["false", "true"]
+    assert [leaf(asked(at, *falling)).truth.value for at in (early, late)] == ["true", "false"]
 
 
 def test_of_the_day_of_a_test_without_an_hour_the_earlier_haemoglobin_corrects() -> None:
