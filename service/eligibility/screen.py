@@ -11,7 +11,7 @@ from service.eligibility.context import Context
 from service.eligibility.evaluate import evaluate
 from service.eligibility.explain import explain
 from service.eligibility.findings import Finding, Leaf, Open
-from service.eligibility.leaves.declared import names_this_study, newest_consents
+from service.eligibility.leaves.declared import names_a_study, newest_consents
 from service.eligibility.missing import missing
 from service.eligibility.open import leaves_of, sort_of, undecided
 from service.eligibility.plan import plan, untouched
@@ -133,7 +133,7 @@ def _refused(ctx: Context) -> NotScreened | None:
 
 def _denies(ctx: Context) -> bool:
     """Whether the newest research Consent that names no study denies, outside and inside."""
-    general = [c for c in ctx.chart.consents if not c.studies and not names_this_study(ctx, c)]
+    general = [c for c in ctx.chart.consents if not c.studies and not names_a_study(ctx, c)]
     general = [c for c in general if c.when is None or c.when.first <= ctx.as_of]
     return any(
         c.status == "active" and c.permits is False and not c.nested_permit for c in newest_consents(ctx, general)

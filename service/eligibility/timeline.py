@@ -58,8 +58,11 @@ def _timeline(ctx: Context, notion: Notion) -> Timeline:
     for ratio in notion.ratios:
         marked = [r for r in ctx.readings(ratio.measured) if ctx.not_measurable(r)]
         line.unusable.extend((r, Reason.NO_USABLE_VALUE) for r in marked if may_fit(ctx, notion, r))
+        reported = {(c.when.first, ratio.tag in c.tags) for c in line.inside if not c.derived and c.when.exact}
         for candidate in _ratios(ctx, notion, ratio):
-            _by_date(ctx, notion, candidate, line.inside, line.undated, line.old)
+            # What a laboratory reports goes before what is computed from the same day's parts.
+            if (candidate.when.first, ratio.tag in candidate.tags) not in reported:
+                _by_date(ctx, notion, candidate, line.inside, line.undated, line.old)
     return line
 
 
@@ -73,8 +76,10 @@ def _place(
     another: bool = False,
 ) -> None:
     """Place a record; one of another notion only where its number is comparable, or could not be had."""
-    shown = reading.role in (Role.HINT, Role.NEGATIVE) or not reading.tags.isdisjoint(notion.shown_only)
-    counts = reading.role is Role.MATCH or not reading.tags.isdisjoint(notion.promoted_by)
+    promoted = not reading.tags.isdisjoint(notion.promoted_by)
+    by_other_means = not (promoted or reading.tags.isdisjoint(notion.shown_only))
+    shown = reading.role in (Role.HINT, Role.NEGATIVE) or by_other_means
+    counts = reading.role is Role.MATCH or promoted
     if not shown and not may_fit(ctx, notion, reading):
         factor_of(ctx, notion, reading)  # which says when the unit is not known
         if counts:

@@ -42,6 +42,10 @@ class Record:
         self.break_off(detail)
         self.facts.unreadable_types.add(self.kind)
 
+    def refuse_version(self, detail: str, *, coded: bool) -> None:
+        """Say that the record is of another FHIR version; where its code can be read, it is about nothing else."""
+        (self.break_off if coded else self.refuse)(detail)
+
     def modified(self) -> bool:
         """Whether an extension changes the record's meaning in a way that nobody here knows."""
         return bool(self.resource.get("modifierExtension"))

@@ -6,7 +6,7 @@ from typing import Any
 
 from service.eligibility.chart import Activity, Certainty, Entry
 from service.eligibility.codes import Role
-from service.fhir.codings import Meanings, codes, meanings, united, words
+from service.fhir.codings import Meanings, codes, codings_of, meanings, united, words
 from service.fhir.copies import Copy
 from service.fhir.dates import read_date, read_interval
 from service.fhir.facts import Facts, Record
@@ -45,7 +45,7 @@ def _read_statement(copy: Copy, facts: Facts, found: Meanings | None) -> None:
     if found is None:
         record.refuse("code is not a readable CodeableConcept")
     if foreign:
-        record.refuse(foreign)
+        record.refuse_version(foreign, coded=found is not None and bool(codings_of(copy.resource.get("code"))))
     if found:
         _add(record, found)
 

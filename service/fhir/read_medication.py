@@ -30,7 +30,7 @@ def read_medication(copy: Copy, facts: Facts) -> None:
         return
     record = Record(*copy, facts)
     if foreign:
-        record.refuse(foreign)
+        record.refuse_version(foreign, coded=bool(found))
     elif found is None:
         record.refuse("the medication is neither a readable CodeableConcept nor a record of this source")
     if not found:

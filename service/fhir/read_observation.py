@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from service.eligibility.chart import Entry, Limits, Reading, Standing
 from service.eligibility.codes import Role
 from service.eligibility.moment import When
-from service.fhir.codings import EXAMINATIONS, Meanings, meanings
+from service.fhir.codings import EXAMINATIONS, Meanings, codings_of, meanings
 from service.fhir.copies import Copy
 from service.fhir.dates import read_effective
 from service.fhir.facts import Facts, Record, doubtful
@@ -61,7 +61,7 @@ def read_observation(copy: Copy, facts: Facts) -> None:
     record = Record(*copy, facts)
     foreign = other_version(resource)
     if foreign:
-        record.refuse(foreign)
+        record.refuse_version(foreign, coded=found is not None and bool(codings_of(resource.get("code"))))
     parts = list(_known_parts(record, found))
     if not parts:
         return

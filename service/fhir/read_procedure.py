@@ -27,7 +27,7 @@ def read_procedure(copy: Copy, facts: Facts) -> None:
         return
     record = _record(copy, facts, found)
     if foreign:
-        record.refuse(foreign)
+        record.refuse_version(foreign, coded=found is not None and bool(codings_of(copy.resource.get("code"))))
     _add(record, found, read_interval(record, "performed"))
 
 

@@ -8,9 +8,9 @@ from service.fhir.references import Resource
 
 _VOID = {
     "Observation": {"cancelled"},
-    "DiagnosticReport": {"cancelled"},
+    "DiagnosticReport": {"cancelled", "registered", "partial", "preliminary", "unknown"},
     "ImagingStudy": {"cancelled"},
-    "Procedure": {"not-done", "preparation"},  # planned is not done
+    "Procedure": {"not-done", "preparation", "in-progress", "on-hold"},  # not done, or not yet
     "MedicationAdministration": {"not-done"},
     "Flag": {"inactive"},
 }

@@ -14,7 +14,7 @@ from service.study.references import NAMING_FIELDS
 # Fields that hold words but name nothing that could be missing.
 FREE = {
     "id", "quote", "title", "text", "not_computed", "because", "label", "resources", "unit", "statuses",
-    "prescriptions",
+    "prescriptions", "going_on",
 }  # fmt: skip
 
 

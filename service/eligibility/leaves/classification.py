@@ -43,7 +43,9 @@ def classification(ctx: Context, rule: Classification) -> Verdict:
         counted = [e for e in entries if e.role in (Role.MATCH, Role.REVIEW)]
         onset = min((e.onset.text for e in counted if e.onset is not None), default=None)
         sources = tuple(sorted({*score.sources, *sources_of(counted)}))
-        return Verdict(Truth.UNKNOWN, reason, so_far, onset, sources)
+        broken = reason is Reason.NO_USABLE_VALUE
+        notes = (Note.RECORD_UNREADABLE,) if broken else ()
+        return Verdict(Truth.UNKNOWN, reason, so_far, onset, sources, notes)
     suspected = _suspected(ctx, rule, score)
     if suspected is not None:
         return suspected._replace(value=so_far)
@@ -130,10 +132,12 @@ def _diagnosis(entries: Sequence[Entry]) -> Reason | None:
     if not found:
         return None
     matches = [e for e in found if e.role is Role.MATCH]
-    if any(e.certainty is Certainty.CONFIRMED and not e.contested for e in matches):
+    if any(e.certainty is Certainty.CONFIRMED and not (e.contested or e.unreadable) for e in matches):
         return Reason.NEEDS_JUDGEMENT
     if any(e.contested for e in matches):
         return Reason.RECORDS_DISAGREE
+    if any(e.unreadable for e in matches):
+        return Reason.NO_USABLE_VALUE
     return Reason.NOT_CONFIRMED if matches else Reason.NEEDS_JUDGEMENT
 
 

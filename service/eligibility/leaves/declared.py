@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from service.eligibility.chart import ConsentRecord, Participation
+from service.eligibility.chart import ConsentRecord, Coverage, Participation
 from service.eligibility.codes import Role
 from service.eligibility.context import Context
 from service.eligibility.findings import Note, Reason, Value
@@ -67,7 +67,15 @@ def names_this_study(ctx: Context, record: ConsentRecord) -> bool:
     return any(i in record.studies for i in identifiers) or any(i in uri for i in identifiers for uri in record.uris)
 
 
+def names_a_study(ctx: Context, record: ConsentRecord) -> bool:
+    """Whether a Consent is about one study, this or another, by the address of a registry."""
+    registries = ctx.study.record.identifiers
+    return names_this_study(ctx, record) or any(registry in uri for registry in registries for uri in record.uris)
+
+
 def _consent_says(record: ConsentRecord) -> Truth:
+    if record.status == _ACTIVE and record.permits is False and record.nested_permit:
+        return Truth.UNKNOWN  # an opt-in form: what it permits inside is for a person to read
     if record.status == _REJECTED or (record.status == _ACTIVE and record.permits is False):
         return Truth.FALSE
     return Truth.TRUE if record.status == _ACTIVE and record.permits is True else Truth.UNKNOWN
@@ -75,19 +83,25 @@ def _consent_says(record: ConsentRecord) -> Truth:
 
 def coverage(ctx: Context, rule: Covered) -> Verdict:
     """Say whether an active cover includes the screening date; none on record proves nothing."""
-    day = ctx.as_of
-    covers = [
-        c
-        for c in ctx.chart.coverages
-        if c.status == _ACTIVE
-        and not c.contested
-        and (c.start is None or c.start.last <= day)
-        and (c.end is None or c.end.first >= day)
-    ]
-    if covers:
-        return Verdict(Truth.TRUE, sources=tuple(sorted({c.source for c in covers})))
-    reason, notes = ctx.gap(ctx.study.notions[rule.coverage])
-    return Verdict(Truth.UNKNOWN, reason, notes=notes)
+    active = [c for c in ctx.chart.coverages if c.status == _ACTIVE or c.contested]
+    fits = {c: _includes(ctx, c) for c in active}
+    for truth, reason, covers in (
+        (Truth.TRUE, None, [c for c in active if fits[c] is True and not c.contested]),
+        (Truth.UNKNOWN, Reason.RECORDS_DISAGREE, [c for c in active if c.contested]),
+        (Truth.UNKNOWN, Reason.DATE_NOT_DECISIVE, [c for c in active if fits[c] is None]),
+    ):
+        if covers:
+            return Verdict(truth, reason, sources=tuple(sorted({c.source for c in covers})))
+    gap, notes = ctx.gap(ctx.study.notions[rule.coverage])
+    return Verdict(Truth.UNKNOWN, gap, notes=notes)
+
+
+def _includes(ctx: Context, cover: Coverage) -> bool | None:
+    """Whether a cover's period includes the screening date; ``None`` where a partial date leaves that open."""
+    day, start, end = ctx.as_of, cover.start, cover.end
+    if (start is not None and start.first > day) or (end is not None and end.last < day):
+        return False
+    return True if (start is None or start.last <= day) and (end is None or end.first >= day) else None
 
 
 def other_study(ctx: Context, rule: OtherStudy) -> Verdict:
@@ -115,6 +129,8 @@ def _takes_part(
 ) -> tuple[Participation, Truth, tuple[Note, ...]] | None:
     if not record.identifiers.isdisjoint(ctx.study.record.identifiers.values()) or record.interventional is False:
         return None
+    if record.contested:
+        return record, Truth.UNKNOWN, rule.judged_notes
     role, tags = _status(ctx, rule, _SUBJECT_STATUS, record.status)
     ended = record.end is not None and record.end.last < ctx.as_of
     to_come = record.start is not None and record.start.first > ctx.as_of
@@ -123,7 +139,7 @@ def _takes_part(
     notes = rule.judged_notes if "pending" in tags else ()
     over = record.study_status is not None and _status(ctx, rule, _STUDY_STATUS, record.study_status)[0] is Role.REVIEW
     may_have_ended = record.end is not None and record.end.first < ctx.as_of
-    certain = role is Role.MATCH and record.interventional is True and not (over or may_have_ended or record.contested)
+    certain = role is Role.MATCH and record.interventional is True and not (over or may_have_ended)
     return record, Truth.TRUE if certain else Truth.UNKNOWN, notes
 
 

@@ -24,7 +24,7 @@ def elapsed_since(ctx: Context, rule: ElapsedSince) -> Verdict:
     counted = [r for r in recorded if usable(r) and r.date is not None and r.date.first <= ctx.as_of]
     dates = [r for r in counted if r.when is not None]
     if dates:
-        return _by_date(ctx, rule, _newest(dates))
+        return _by_date(ctx, rule, _newest(ctx, dates))
     answer = _by_onset(ctx, rule)
     if answer is not None:
         return answer
@@ -38,10 +38,12 @@ def elapsed_since(ctx: Context, rule: ElapsedSince) -> Verdict:
     return Verdict(Truth.UNKNOWN, reason, notes=notes)
 
 
-def _newest(readings: Sequence[Reading]) -> list[Reading]:
+def _newest(ctx: Context, readings: Sequence[Reading]) -> list[Reading]:
+    """Return the newest records and their equals; of those, what was corrected last."""
     dated = [(r, r.when) for r in readings if r.when is not None]
-    latest = max((when.last for _, when in dated), default=date.min)
-    return [r for r, when in dated if when.last == latest] or list(readings)
+    top = [r for r, when in dated if not any(ctx.later(other, when) for _, other in dated)]
+    standing = max(r.standing for r in top)
+    return [r for r in top if r.standing == standing]
 
 
 def _by_date(ctx: Context, rule: ElapsedSince, readings: Sequence[Reading]) -> Verdict:
@@ -74,6 +76,9 @@ def _by_onset(ctx: Context, rule: ElapsedSince) -> Verdict | None:
         doubtful = [e for e in ctx.entries(notion.id) if e.role is Role.MATCH]
         if not doubtful:
             return None
+        if any(e.unreadable for e in doubtful):
+            notes = (Note.RECORD_UNREADABLE,)
+            return Verdict(Truth.UNKNOWN, Reason.NO_USABLE_VALUE, sources=sources_of(doubtful), notes=notes)
         unconfirmed = all(e.certainty is Certainty.UNCONFIRMED for e in doubtful)
         reason = Reason.NOT_CONFIRMED if unconfirmed else Reason.RECORDS_DISAGREE
         return Verdict(Truth.UNKNOWN, reason, sources=sources_of(doubtful))
@@ -100,7 +105,7 @@ def _earliest(diagnoses: Sequence[Entry]) -> _Earliest | None:
     """Return the minimum of the onsets; a date of recording only says that the onset was not later."""
     onsets = [e.onset for e in diagnoses if e.onset is not None]
     recorded = [e.recorded for e in diagnoses if e.onset is None and e.recorded is not None]
-    bounds = [*onsets, *(e.recorded for e in diagnoses if e.recorded is not None)]
+    bounds = [*onsets, *recorded]
     if not bounds:
         return None
     last = min(when.last for when in bounds)

@@ -8,10 +8,9 @@ from service.eligibility.chart import Activity, Certainty, Entry, Reading
 from service.eligibility.codes import Role
 from service.eligibility.context import Context
 from service.eligibility.findings import Note, Reason
-from service.eligibility.leaves.positive import positive
+from service.eligibility.leaves.positive import answers
 from service.eligibility.leaves.verdict import Says, Verdict, combine
 from service.eligibility.moment import When
-from service.eligibility.notions import Notion
 from service.eligibility.rules import DiagnosedWithin, Exists, InEffect
 from service.eligibility.truth import Truth
 
@@ -23,8 +22,9 @@ def exists(ctx: Context, rule: Exists) -> Verdict:
     """Say whether a record of the notion is there, as far as it counts."""
     notion = ctx.study.notions[rule.exists]
     said = [s for entry in ctx.entries(notion.id) if (s := _entry_says(rule, entry)) is not None]
+    said += [s for r, answer in answers(ctx, notion) if answer and (s := _result_says(rule, r)) is not None]
     for concept in notion.concepts or (notion.id,):
-        said += [s for r in ctx.readings(concept) if (s := _reading_says(ctx, rule, notion, r)) is not None]
+        said += [s for r in ctx.readings(concept) if (s := _doubtful_result(r)) is not None]
     answer = combine(said, single=rule.single_note)
     if answer is not None:
         return answer
@@ -64,14 +64,18 @@ def doubtful(entry: Entry) -> Says | None:
     return None
 
 
-def _reading_says(ctx: Context, rule: Exists, notion: Notion, reading: Reading) -> Says | None:
+def _doubtful_result(reading: Reading) -> Says | None:
     if reading.role in (Role.HINT, Role.NEGATIVE):
         return None
     if reading.contested:
         return Says(Truth.UNKNOWN, Reason.RECORDS_DISAGREE, reading, (), _JUDGED)
     if reading.unreadable:
         return Says(Truth.UNKNOWN, Reason.NO_USABLE_VALUE, reading, (Note.RECORD_UNREADABLE,), _REVIEW)
-    if positive(ctx, notion, reading) is not True:
+    return None
+
+
+def _result_says(rule: Exists, reading: Reading) -> Says | None:
+    if reading.role in (Role.HINT, Role.NEGATIVE):
         return None
     if reading.when is None:
         return Says(Truth.UNKNOWN, Reason.DATE_NOT_DECISIVE, reading, (), _REVIEW)
@@ -147,23 +151,25 @@ def _effect_says(ctx: Context, rule: InEffect, entry: Entry) -> Says | None:
     judged = Says(Truth.UNKNOWN, Reason.NEEDS_JUDGEMENT, entry, (), _REVIEW)
     if entry.role is Role.REVIEW:
         return judged
-    if entry.onset is None or not entry.tags.isdisjoint(rule.undatable):
+    start = entry.onset or entry.recorded
+    if start is None or not entry.tags.isdisjoint(rule.undatable):
         return judged
-    removed = _removed(ctx, rule, entry)
+    removed = _removed(ctx, rule, entry, start)
     if removed is None:
         return judged
-    lasting = Truth.FALSE if removed else _lasting(ctx, rule, entry, entry.onset)
+    lasting = Truth.FALSE if removed else _lasting(ctx, rule, entry, start)
     return judged if lasting is Truth.UNKNOWN else Says(lasting, None, entry)
 
 
-def _removed(ctx: Context, rule: InEffect, entry: Entry) -> bool | None:
+def _removed(ctx: Context, rule: InEffect, entry: Entry, start: When) -> bool | None:
     """Whether a removal of the same device is later; ``None`` where its day leaves that open."""
     removals = {removal for tag, removal in rule.removed_by.items() if tag in entry.tags}
-    answers: set[bool | None] = set()
-    for other in ctx.entries(rule.in_effect):
-        if other.role is Role.NEGATIVE and not other.tags.isdisjoint(removals) and entry.onset is not None:
-            answers.add(_is_later(other.onset, entry.onset))
-    return True if True in answers else None if None in answers else False
+    later: set[bool | None] = {
+        _is_later(other.onset, start)
+        for other in ctx.entries(rule.in_effect)
+        if other.role is Role.NEGATIVE and not other.tags.isdisjoint(removals)
+    }
+    return True if True in later else None if None in later else False
 
 
 def _is_later(removal: When | None, insertion: When) -> bool | None:
@@ -183,7 +189,10 @@ def _lasting(ctx: Context, rule: InEffect, entry: Entry, start: When) -> Truth:
         ends = entry.until.first, entry.until.last
     else:
         device = () if entry.kind in rule.prescriptions else entry.tags
-        spans = [span for tag, span in rule.lasts.items() if tag in device] or [rule.lasts[_OTHERWISE]]
+        spans = [span for tag, span in rule.lasts.items() if tag in device]
+        if not spans and entry.kind in rule.going_on:
+            return Truth.TRUE
+        spans = spans or [rule.lasts[_OTHERWISE]]
         ends = spans[0].after(start.first), spans[0].after(ctx.last_day(start))
     soonest, latest = ends[0] >= ctx.as_of, ends[1] >= ctx.as_of
     return Truth.of(soonest) if soonest is latest else Truth.UNKNOWN

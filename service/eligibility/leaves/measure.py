@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from service.eligibility.candidate import Candidate, newest
-from service.eligibility.chart import Activity, Certainty, Entry
+from service.eligibility.chart import Activity, Certainty, Entry, Standing
 from service.eligibility.compare import (
     Answer,
     agree,
@@ -187,9 +187,12 @@ def _performed(ctx: Context, rule: ByMethod) -> list[str]:
         notion = ctx.study.notions[name]
         for entry in ctx.entries(name):
             when = day_of(entry)
-            if when is not None and (notion.window is None or ctx.within(when, notion.window) is True):
+            done = entry.certainty is Certainty.CONFIRMED and not (entry.contested or entry.unreadable)
+            if done and when is not None and (notion.window is None or ctx.within(when, notion.window) is True):
                 found.append(entry.source)
     for name, tag in rule.performed_with.items():
-        inside = timeline(ctx, ctx.study.notions[name]).inside
-        found += [source for c in inside if tag in c.tags for source in c.sources]
+        line = timeline(ctx, ctx.study.notions[name])
+        found += [source for c in line.inside if tag in c.tags for source in c.sources]
+        said = [r for r, _ in line.unusable if tag in r.tags and r.when is not None]
+        found += [r.source for r in said if r.standing is not Standing.PENDING and not r.absent]
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.eligibility.compare import compare, comparisons
 from service.eligibility.context import Context
-from service.eligibility.findings import Reason, Value
+from service.eligibility.findings import Note, Reason, Value
 from service.eligibility.leaves.verdict import Verdict
 from service.eligibility.moment import completed_years
 from service.eligibility.quantity import Interval
@@ -19,6 +19,8 @@ def age(ctx: Context, rule: Age) -> Verdict:
     sources = (person.source,) if person.source else ()
     if birth is None:
         reason, notes = ctx.gap(ctx.study.notions[rule.age])
+        if any(w.code == "record-unreadable" and w.source == person.source for w in ctx.chart.warnings):
+            reason, notes = Reason.NO_USABLE_VALUE, (Note.RECORD_UNREADABLE,)
         return Verdict(Truth.UNKNOWN, reason, sources=sources, notes=notes)
     if birth.first > ctx.as_of:
         return Verdict(Truth.UNKNOWN, Reason.NO_USABLE_VALUE, effective=birth.text, sources=sources)

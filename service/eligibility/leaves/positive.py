@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from service.eligibility.chart import Entry, Quantity, Reading
+from service.eligibility.chart import Entry, Quantity, Reading, Standing
 from service.eligibility.codes import Role
 from service.eligibility.context import Context, usable
 from service.eligibility.notions import Notion
@@ -77,9 +77,27 @@ def confirmed(ctx: Context, notion: Notion) -> list[Entry]:
 
 def positive_readings(ctx: Context, notion: Notion) -> Sequence[Reading]:
     """Return the dated results that count and are positive."""
-    return [
-        reading
-        for concept in notion.concepts or (notion.id,)
-        for reading in ctx.readings(concept)
-        if reading.role is Role.MATCH and reading.when is not None and positive(ctx, notion, reading) is True
-    ]
+    results = [(r, answer) for r, answer in answers(ctx, notion) if r.role is Role.MATCH and r.when is not None]
+    return [reading for reading, answer in results if answer]
+
+
+def answers(ctx: Context, notion: Notion) -> list[tuple[Reading, bool]]:
+    """Return the results that say yes or no, without those that a correction replaced."""
+    readings = [r for concept in notion.concepts or (notion.id,) for r in ctx.readings(concept)]
+    return not_superseded([(r, said) for r in readings if (said := positive(ctx, notion, r)) is not None])
+
+
+def not_superseded(results: Sequence[tuple[Reading, bool]]) -> list[tuple[Reading, bool]]:
+    """Drop a result where a correction of the same test at the same time is there."""
+    if len(results) <= 1:
+        return list(results)
+    best: dict[tuple[object, ...], Standing] = {}
+    for reading, _ in results:
+        best[_sample(reading)] = max(best.get(_sample(reading), Standing.PENDING), reading.standing)
+    return [(r, answer) for r, answer in results if r.standing == best[_sample(r)]]
+
+
+def _sample(reading: Reading) -> tuple[object, ...]:
+    when = reading.when
+    moment = None if when is None else when.instant or (when.first, when.last)
+    return reading.concept, reading.tags, moment

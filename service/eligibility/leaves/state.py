@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from service.eligibility.chart import Entry
 from service.eligibility.context import Context
 from service.eligibility.findings import Note, Reason
 from service.eligibility.leaves.positive import present
@@ -33,6 +34,9 @@ def state(ctx: Context, rule: State) -> Verdict:
     ):
         if records:
             return _say(ctx, reason, records)
+    broken = [r for r in (*shown.unusable, *suggested.unusable) if r.unreadable and isinstance(r, Entry)]
+    if broken:  # a statement that cannot be read may be the very one
+        return _say(ctx, Reason.NO_USABLE_VALUE, broken, (Note.RECORD_UNREADABLE,))
     against = gather(ctx, rule.ruled_out_by)
     if against.says:
         newer = _newer(ctx, against.says, [*shown.unusable, *against.unusable])
@@ -41,7 +45,8 @@ def state(ctx: Context, rule: State) -> Verdict:
             notes = (*notes, Note.RECORD_UNREADABLE)
         return _say(ctx, None, against.says, notes)._replace(truth=Truth.FALSE)
     undated = [*shown.undated, *suggested.undated, *against.undated]
-    return _nothing(ctx, rule, undated, against.unusable, against.old)
+    unusable = [*shown.unusable, *suggested.unusable, *against.unusable]
+    return _nothing(ctx, rule, undated, unusable, [*shown.old, *against.old])
 
 
 def _nothing(

@@ -66,6 +66,7 @@ def combine(said: Sequence[Says], *, single: Note | None = None) -> Verdict | No
         ones = [s for s in said if s.truth is truth]
         if not ones:
             continue
+        notes = [note for s in ones for note in s.notes]
         if truth is Truth.UNKNOWN:
             rank = min(s.rank for s in ones)
             ones = [s for s in ones if s.rank == rank]
@@ -74,7 +75,6 @@ def combine(said: Sequence[Says], *, single: Note | None = None) -> Verdict | No
         else:
             reason = None
         value, effective, sources = evidence([s.record for s in ones])
-        notes = [note for s in ones for note in s.notes]
         if truth is Truth.TRUE and single is not None and len(sources) == 1:
             notes.append(single)
         return Verdict(truth, reason, value, effective, sources, tuple(notes))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from service.eligibility.chart import Activity, Certainty, Entry, Reading, Standing
+from service.eligibility.chart import Activity, Certainty, Entry, Reading
 from service.eligibility.codes import Role
 from service.eligibility.context import Context
-from service.eligibility.leaves.positive import positive
+from service.eligibility.leaves.positive import not_superseded, positive
 from service.eligibility.leaves.verdict import day_of
 from service.eligibility.notions import Notion
 from service.eligibility.rules import Evidence
@@ -52,14 +52,14 @@ def _entries(ctx: Context, item: Evidence, found: Found) -> None:
             if when is None or ctx.within(when, span) is not True:
                 continue
         inside = None if when is None else item.within is None or ctx.within(when, item.within)
-        if entry.certainty is Certainty.UNCONFIRMED:
-            found.unconfirmed.append(entry)
-        elif entry.contested:
+        if item.within is not None and inside is False and item.older_means == "nothing":
+            continue
+        if entry.contested:
             found.disagree.append(entry)
         elif entry.unreadable:
             found.unusable.append(entry)
         elif item.within is None or inside is True:
-            found.says.append(entry)
+            (found.unconfirmed if entry.certainty is Certainty.UNCONFIRMED else found.says).append(entry)
         elif item.older_means == "needs-judgement" or (entry.role is Role.REVIEW and inside is None):
             found.judged.append(entry)
 
@@ -87,27 +87,13 @@ def _results(ctx: Context, item: Evidence, notion: Notion, found: Found) -> None
             elif item.older_means == "too-old":
                 found.old.append(reading)
     for kind in item.newest_of_kind or ("",):
-        of_kind = [(r, answer) for r, answer in _not_superseded(inside) if not kind or kind in r.tags]
+        of_kind = [(r, answer) for r, answer in not_superseded(inside) if not kind or kind in r.tags]
         chosen = _newest(ctx, of_kind) if item.newest or kind else of_kind
         says = [r for r, answer in chosen if answer is item.positive]
         if says and len(says) < len(chosen) and (item.newest or kind):
             found.disagree += [r for r, _ in chosen]
         else:
             found.says += says
-
-
-def _not_superseded(results: Sequence[tuple[Reading, bool]]) -> list[tuple[Reading, bool]]:
-    """Drop a result where a correction of the same test at the same time is there."""
-    best: dict[tuple[object, ...], Standing] = {}
-    for reading, _ in results:
-        best[_sample(reading)] = max(best.get(_sample(reading), Standing.PENDING), reading.standing)
-    return [(r, answer) for r, answer in results if r.standing == best[_sample(r)]]
-
-
-def _sample(reading: Reading) -> tuple[object, ...]:
-    when = reading.when
-    moment = None if when is None else when.instant or (when.first, when.last)
-    return reading.concept, reading.tags, moment
 
 
 def _newest(ctx: Context, results: Sequence[tuple[Reading, bool]]) -> list[tuple[Reading, bool]]:

@@ -42,6 +42,7 @@ class InEffect(LeafRule):
     in_effect: str
     lasts: dict[str, Span]  # tag -> how long it counts from its start; "otherwise" for the rest
     prescriptions: tuple[str, ...] = ()  # resource types that order a device but do not insert it
+    going_on: tuple[str, ...] = ()  # resource types that tell what is used now, not when it was ordered or done
     removed_by: dict[str, str] = field(default_factory=dict)  # tag -> tag of its removal
     undatable: tuple[str, ...] = ()  # tags of findings that tell no start
     statuses: dict[str, tuple[str, ...]] = field(default_factory=dict)  # resource type -> that count

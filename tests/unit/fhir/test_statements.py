@@ -22,10 +22,10 @@ def test_procedures_that_did_not_happen(status: str) -> None:
 
 @pytest.mark.parametrize(
     ("status", "certainty"),
-    [("completed", Certainty.CONFIRMED), ("in-progress", Certainty.UNCONFIRMED), ("unknown", Certainty.UNCONFIRMED)],
+    [("completed", Certainty.CONFIRMED), ("stopped", Certainty.UNCONFIRMED), ("unknown", Certainty.UNCONFIRMED)],
 )
 def test_only_completed_procedures_are_certain(status: str, certainty: Certainty) -> None:
-    """One that is under way may still not happen."""
+    """One that was broken off, or of which nobody knows, may not have been done."""
     echo = entry(chart_of(procedure("40701008", "2026-07-08", status=status)), "echo_procedure")
 
     assert (echo.certainty, echo.onset and echo.onset.text) == (certainty, "2026-07-08")
@@ -154,7 +154,7 @@ def test_reports_say_what_was_examined_and_concluded() -> None:
     chart = chart_of(report)
 
     assert (entry(chart, "ct_chest").kind, entry(chart, "ild").kind) == ("DiagnosticReport", "DiagnosticReport")
-    assert entry(chart_of(report | {"status": "preliminary"}), "ild").certainty is Certainty.UNCONFIRMED
+    assert chart_of(report | {"status": "preliminary"}).entries == {}
     assert chart_of(report | {"status": "cancelled"}).entries == {}
 
 

@@ -8,6 +8,7 @@ from tests.builders import Resource, concept, condition, patient, prescription, 
 from tests.readings import chart_of, warned
 
 MMF = "L04AA06"
+CODED = {"Condition", "Procedure", "AllergyIntolerance"}
 MODIFIED = [{"url": "http://example.org/changes-everything", "valueBoolean": True}]
 
 
@@ -31,13 +32,14 @@ MODIFIED = [{"url": "http://example.org/changes-everything", "valueBoolean": Tru
     ],
 )  # fmt: skip
 def test_other_versions_are_refused(record: Resource, sentence: str) -> None:
-    """One warning, its type is marked, and nothing of it counts as it stands."""
+    """One warning, and nothing of it counts as it stands; its type is marked where its code cannot be read either."""
     chart = chart_of(record | {"id": "r"})
 
     (warning,) = warned(chart, "record-unreadable")
     assert warning.startswith(f"{record['resourceType']}/r: ")
     assert sentence in warning
-    assert chart.unreadable_types == {record["resourceType"]}
+    coded = bool(record.get("medicationCodeableConcept")) or (record["resourceType"] in CODED and "code" in record)
+    assert chart.unreadable_types == (set() if coded else {record["resourceType"]})
     assert all(entry.unreadable for entries in chart.entries.values() for entry in entries)
     assert chart.consents == []
 
