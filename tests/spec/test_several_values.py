@@ -228,10 +228,11 @@ def test_a_usable_value_outside_the_window_does_not_come_back(elements: Resource
 
 def test_an_allergy_to_a_drug_is_not_its_use() -> None:
     """A pill that is not tolerated is no contraception."""
-    allergy = resource("AllergyIntolerance", code=concept("G03AA07"), recordedDate="2026-06-01")
+    allergy = resource("AllergyIntolerance", code=concept("G03AA07"), onsetDateTime="2026-06-01", id="allergy")
     given = verdict(complete_chart().add(allergy))
 
     assert (given.truth("I8"), given.open("I8")) == ("unknown", "to-confirm")
+    assert "AllergyIntolerance/allergy" not in given.sources("I8")
 
 
 # --- Conditions -----------------------------------------------------------------------------------
