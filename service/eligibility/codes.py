@@ -123,10 +123,6 @@ class Lexicon:
             known = self._memory[system, code] = self._find(system, code)
         return known
 
-    def key_of(self, system_uri: str) -> str | None:
-        """The short key of a code system, blanks inside the URI left out."""
-        return self._keys.get(_without_blanks(system_uri))
-
     def codes_of(self, concept: str, roles: Collection[Role]) -> list[tuple[str, str]]:
         """(canonical URI, code) of the concept's entries in these roles, with listed descendants and the site's codes.
 

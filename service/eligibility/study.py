@@ -72,4 +72,3 @@ class Study:
     rulebook: Rulebook
     base: str  # canonical base of our own addresses
     onset_is_coding_date: bool = False  # a site's Condition.onset is the date of coding
-    opposition_flag: str | None = None  # concept of the site's opposition flag

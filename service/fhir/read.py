@@ -130,11 +130,6 @@ class Reader:
                 facts.warn("records-incomplete", source, "the server withheld records or failed to return them")
 
 
-def patients_of(bundle: dict[str, Any]) -> list[str]:
-    """The patients of a Bundle (``Patient/1``), each once, in its order."""
-    return _names(located_in(bundle))
-
-
 def located_in(bundle: dict[str, Any], full_url: str | None = None) -> Iterator[Located]:
     """The resources of a Bundle with their fullUrls, those of nested Bundles too; a single resource is its own source.
 

@@ -58,7 +58,7 @@ def plan_for(study: Study, vocabulary: Vocabulary) -> Plan:
     """Return what a study's notions need of a server."""
     kinds = dict.fromkeys(kind for notion in study.notions.values() for kind in notion.resources)
     kinds |= dict.fromkeys(_ALWAYS)
-    if study.opposition_flag is not None or vocabulary.opposition_codes:
+    if vocabulary.opposition_codes:
         kinds["Flag"] = None
     return Plan(tuple(kind for kind in kinds if kind not in _BY_REFERENCE), _observation_codes(study), vocabulary)
 

@@ -227,13 +227,6 @@ def test_entries_of_a_concept(lexicon: Lexicon) -> None:
     assert lexicon.rows_of("no_such_concept") == ()
 
 
-def test_key_of_a_system(lexicon: Lexicon) -> None:
-    """A URI gives our short key, stray blanks or not; an unknown one gives none."""
-    assert lexicon.key_of("http: //snomed.info/sct") == "snomed"
-    assert lexicon.key_of(FRENCH + "/") == "cim10"
-    assert lexicon.key_of("urn:nobody") is None
-
-
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """An export full of codes seen once neither fills the memory nor changes an answer."""
     monkeypatch.setattr("service.eligibility.codes._REMEMBERED", 3)

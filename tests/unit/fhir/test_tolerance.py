@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from service.errors import InputError
-from service.fhir.decode import decode
-from service.fhir.read import patients_of
 from tests.builders import (
     Resource,
     bundle,
@@ -23,7 +21,7 @@ from tests.builders import (
     resource,
 )  # fmt: skip
 from tests.readings import chart_in, reading, warned
-from tests.verdicts import as_json, shipped_reader
+from tests.verdicts import shipped_reader
 
 JUNK: list[Any] = [None, True, 7, "junk", [], {}, [7], ["junk"], [None], {"junk": "junk"}, [[]], [{}]]
 CONSENT_SCOPE = "http://terminology.hl7.org/CodeSystem/consentscope|research"
@@ -142,15 +140,6 @@ def test_a_patient_without_any_identity() -> None:
     with pytest.raises(InputError) as refused:
         chart_in({"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Patient", "gender": "male"}}]})
     assert refused.value.code == "patient-unreadable"
-
-
-def test_the_patients_of_a_bundle() -> None:
-    """Each once, in order, copies and nested Bundles included."""
-    inner = bundle(patient(id="c"))
-    source = bundle(patient(id="b"), patient(id="a"), patient(id="b"))
-    source["entry"].append({"resource": inner})
-
-    assert patients_of(decode(as_json(source))) == ["Patient/b", "Patient/a", "Patient/c"]
 
 
 def test_a_patient_is_named_with_or_without_the_type() -> None:
