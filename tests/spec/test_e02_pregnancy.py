@@ -43,6 +43,7 @@ PREGNANT_RECORDS = {
     "hCG flagged critically high": observation(HCG_COUNT, "812 [IU]/L", "2026-11-10", flag="HH"),
     "hCG over its upper limit": observation(HCG_COUNT, "5.1 [IU]/L", "2026-11-10", high="5 [IU]/L"),
     "hCG over its upper limit in another unit": observation(HCG_COUNT, "812 [IU]/L", "2026-11-10", high="5 m[IU]/mL"),
+    "hCG over an upper limit of a thousandth": observation(HCG_COUNT, "0.9 [IU]/mL", "2026-11-10", high="5 m[IU]/mL"),
     "hCG over 200, whose upper limit is 5": observation(HCG_COUNT, "> 200 [IU]/L", "2026-11-10", high="5 [IU]/L"),
 }  # fmt: skip
 
