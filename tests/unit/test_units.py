@@ -23,6 +23,7 @@ BEYOND_UCUM = {
     ("enzyme", "[IU]/L"): Fraction("1"),
     ("hcg", "U/L"): Fraction("1"),
     ("hcg", "mU/mL"): Fraction("1"),
+    ("hcg", "U/mL"): Fraction(1000),
     ("gfr", "mL/min/m2"): Fraction("1.73"),
     ("dlco", "mmol/min/kPa"): Fraction("2.987"),
     ("score", "1"): Fraction("1"),

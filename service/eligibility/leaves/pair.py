@@ -102,9 +102,9 @@ def _joined(one: Candidate, two: Candidate) -> Candidate:
 
 
 def _one_moment(one: When, two: When) -> bool:
-    if one.instant is not None and two.instant is not None:
+    if one.instant is not None or two.instant is not None:
         return one.instant == two.instant
-    return one.instant is two.instant is None and one.exact and (one.first, one.last) == (two.first, two.last)
+    return one.exact and (one.first, one.last) == (two.first, two.last)
 
 
 def _reaches(value: Interval, second: Interval, limits: PairLimits) -> bool | None:
@@ -124,7 +124,9 @@ def _judge(ctx: Context, rule: Pair, top: Sequence[Candidate]) -> Verdict:
     if len(low) > 1 or any(c.contested for c in top):
         return shown._replace(reason=Reason.RECORDS_DISAGREE, notes=notes)
     if low == {False}:
-        return shown._replace(truth=Truth.FALSE, reason=None)
+        return shown._replace(truth=Truth.FALSE)
+    if low == {None}:
+        return shown._replace(reason=Reason.VALUE_NOT_DECISIVE)
     return shown._replace(reason=Reason.NEEDS_JUDGEMENT, notes=notes)
 
 
