@@ -127,9 +127,9 @@ def _apply(ctx: Context, formula: Formula, candidate: Candidate, haemoglobin: In
             intervals.append(
                 Interval(
                     None if value.low is None else Fraction(value.low) * (low if low is not None else 0),
-                    value.low_open,
+                    value.low_open or haemoglobin.high_open,
                     None if value.high is None or high is None else Fraction(value.high) * high,
-                    value.high_open,
+                    value.high_open or haemoglobin.low_open,
                 )
             )
     return candidate._replace(intervals=tuple(intervals), derived=True)

@@ -111,3 +111,11 @@ def test_consent_names_the_study_by_its_own_identifier() -> None:
     )
 
     assert screened(*GOOD, consent).truth("I4") == "true"
+
+
+def test_too_old_is_for_good() -> None:
+    """One leaf holds both ages: a birthday ahead brings the young in, no birthday behind brings the old back."""
+    young, old = screened(*GOOD, birth="2009-06-01"), screened(*GOOD, birth="1930-06-01")
+
+    assert (young.recoverable, young.rescreen_after) == (True, "2027-06-01")
+    assert (old.recoverable, old.rescreen_after) == (False, None)
