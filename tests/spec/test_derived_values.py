@@ -151,3 +151,14 @@ def test_a_comparator_of_the_dlco_stays_one(percent: str, truth: str, shown: str
     leaf = dlco(percent, hb("7 g/dL"))
 
     assert (leaf.truth.value, text(leaf)) == (truth, shown)
+
+
+def test_what_is_open_by_itself_stays_open_whatever_the_sex() -> None:
+    """Where one sex's formula decides and the other's is open, the value is what is missing, not the sex."""
+    chart = complete_chart(gender="other").drop("dlco", "egfr")
+    got = verdict(
+        chart.add(observation("98130-8", "17.2 %", DAY), observation(CREATININE, "< 2.3 mg/dL", NEWER))
+    ).leaves("E3")
+
+    assert [got[0].reason, got[3].reason] == ["no-usable-value", "value-not-decisive"]
+    assert [text(got[0]), text(got[3])] == ["14.86–29.1 or 15.29–30.8", ">25.58 or >34.17"]
