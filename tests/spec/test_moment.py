@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.eligibility.moment import Span, add_years, completed_years, on_day, read_when
+from service.eligibility.moment import Span, When, add_years, between, completed_years, on_day, read_when
 
 DAYS = st.dates(date(1900, 1, 1), date(2100, 12, 31))
 
@@ -110,6 +110,14 @@ def test_spans_move_a_day_both_ways(span: Span, before: date, after: date, text:
 def test_age_is_completed_years(birth: date, day: date, years: int) -> None:
     """A person is 70 until the day before the 71st birthday."""
     assert completed_years(birth, day) == years
+
+
+def test_any_day_of_an_interval_is_no_day_of_it() -> None:
+    """An age at onset is a year of days: it keeps the words in which it was given, and has no instant."""
+    year = between(date(2018, 3, 14), date(2019, 3, 13), "40 a")
+
+    assert year == When(date(2018, 3, 14), date(2019, 3, 13), None, "40 a")
+    assert not year.exact
 
 
 @given(birth=DAYS, day=DAYS)
