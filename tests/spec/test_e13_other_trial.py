@@ -202,3 +202,41 @@ def test_nothing_on_record_is_to_confirm() -> None:
     got = asked()
 
     assert (got.truth("E13"), got.open("E13"), got.reason("E13")) == ("unknown", "to-confirm", "no-record")
+
+
+def test_every_part_that_leads_to_the_answer_is_shown() -> None:
+    """Its status as it stands in the record, once each; parts that lead to another answer are not among them."""
+    trial = study(category=category("Interventional"))
+    got = asked(trial, subject("on-study", id="b"), subject("on-study", id="a"), subject("follow-up", id="c"))
+    (leaf,) = got.leaves("E13")
+
+    assert leaf.value == ("on-study", "", "on-study")
+    assert (leaf.reason, leaf.sources, leaf.notes) == (None, ("ResearchSubject/a", "ResearchSubject/b"), ())
+
+
+def test_parts_for_a_person_are_shown_together() -> None:
+    """Followed up in one, on the way into another: both statuses, flagged once."""
+    got = asked(study(), subject("screening", id="b"), subject("follow-up", id="a"))
+    (leaf,) = got.leaves("E13")
+
+    assert leaf.value == ("follow-up, screening", "", "follow-up, screening")
+    assert (leaf.reason, leaf.sources) == ("needs-judgement", ("ResearchSubject/a", "ResearchSubject/b"))
+    assert leaf.notes == ("flagged",)
+
+
+def test_a_code_of_a_trial_participant_is_shown() -> None:
+    """With its day and its record; one that is over is none."""
+    (leaf,) = asked(condition("428024001", "2026-01-01", id="code")).leaves("E13")
+
+    assert leaf.value == ("428024001", "", "428024001")
+    assert (leaf.effective, leaf.sources, leaf.notes) == ("2026-01-01", ("Condition/code",), ())
+    assert asked(condition("428024001", "2026-01-01", clinical="resolved")).reason("E13") == "no-record"
+
+
+def test_copies_of_a_part_that_cannot_be_ordered_are_judged() -> None:
+    """On study or off it: nobody can tell, and it is shown first."""
+    trial = study(category=category("Interventional"))
+
+    for copies in (("on-study", "off-study"), ("off-study", "on-study")):
+        got = asked(trial, *(subject(status) for status in copies))
+        assert (got.truth("E13"), got.reason("E13"), got.notes("E13")) == ("unknown", "needs-judgement", {"flagged"})

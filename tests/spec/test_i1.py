@@ -184,3 +184,44 @@ OPPOSITIONS = {
 def test_who_opposes_research_is_not_screened(consents: list[Resource], error: str | None) -> None:
     """The newest research consent that names no study, active and denying without a permit inside, forbids it."""
     assert verdict(chart_with(consents)).error == error
+
+
+def shown(*consents: Resource) -> tuple[object, ...]:
+    """Return what the leaf about these consents shows: value, day, sources, notes."""
+    (leaf,) = verdict(chart_with(list(consents))).leaves("I1")
+    return leaf.value, leaf.effective, leaf.sources, leaf.notes
+
+
+def test_a_consent_is_shown_by_its_status() -> None:
+    """With its day and every record of that day; where two differ, neither status is shown."""
+    first, second = consent(id="first"), consent(id="second")
+
+    assert shown(first, second) == (
+        ("active", "", "active"), "2026-09-01", ("Consent/first", "Consent/second"), (),
+    )  # fmt: skip
+    assert shown(consent(id="one", when=None)) == (("active", "", "active"), None, ("Consent/one",), ())
+    assert shown(first, consent("deny", id="second")) == (
+        None, "2026-09-01", ("Consent/first", "Consent/second"), (),
+    )  # fmt: skip
+    assert shown() == (None, None, (), ())
+
+
+def test_a_consent_without_a_date_does_not_stand_beside_a_dated_one() -> None:
+    """Nobody knows whether it is newer; alone it counts."""
+    assert verdict(chart_with([consent(), consent("deny", None)])).truth("I1") == "true"
+    assert verdict(chart_with([consent("deny", None)])).truth("I1") == "false"
+
+
+def test_an_opt_in_form_for_this_study_is_read_by_a_person() -> None:
+    """It denies outside and permits inside: what, a person has to see."""
+    form = consent(provision=OPT_IN, identifier=[NCT])
+
+    assert differences(verdict(chart_with([form])), {"I1": "to-confirm needs-judgement"}) == []
+
+
+def test_a_consent_that_cannot_be_read_may_be_the_one() -> None:
+    """No usable value, and the note says so."""
+    unknown = [{"url": "https://forms.example/not", "valueBoolean": True}]
+    (leaf,) = verdict(chart_with([consent(modifierExtension=unknown)])).leaves("I1")
+
+    assert (leaf.truth.value, leaf.reason, leaf.notes) == ("unknown", "no-usable-value", ("record-unreadable",))

@@ -42,3 +42,30 @@ def test_an_active_cover_of_that_day_counts(coverages: list[Resource], expected:
     got = verdict(complete_chart().add(*coverages))
 
     assert differences(got, {"I10": expected, "status": "candidate"}) == []
+
+
+def shown(*coverages: Resource) -> tuple[object, ...]:
+    """Return what the leaf about these covers shows: reason, sources, notes."""
+    (leaf,) = verdict(complete_chart().add(*coverages)).leaves("I10")
+    return leaf.reason, leaf.sources, leaf.notes
+
+
+def test_the_covers_that_lead_to_the_answer_are_shown() -> None:
+    """Those in force where there are any; else copies that cannot be ordered; else periods that leave it open."""
+    running, other = coverage(id="running"), coverage(id="other", end="2027")
+    may_have_ended, may_begin = coverage(id="open", end="2026-11"), coverage(id="begin", start="2026-11")
+    copies = coverage(id="copy"), coverage("cancelled", id="copy")
+
+    assert shown(running, other, may_begin, *copies) == (None, ("Coverage/other", "Coverage/running"), ())
+    assert shown(may_begin, *copies) == ("records-disagree", ("Coverage/copy",), ())
+    assert shown(may_begin, may_have_ended) == ("date-not-decisive", ("Coverage/begin", "Coverage/open"), ())
+
+
+@pytest.mark.parametrize("kind", ["Coverage", "ResearchSubject"])
+def test_a_declaration_that_cannot_be_read_may_be_the_one(kind: str) -> None:
+    """No usable value, and the note says so: an insurance, a part in another trial."""
+    unknown = [{"url": "https://forms.example/not", "valueBoolean": True}]
+    broken = resource(kind, status="active", modifierExtension=unknown)
+    (leaf,) = verdict(complete_chart().add(broken)).leaves({"Coverage": "I10", "ResearchSubject": "E13"}[kind])
+
+    assert (leaf.truth.value, leaf.reason, leaf.notes) == ("unknown", "no-usable-value", ("record-unreadable",))
