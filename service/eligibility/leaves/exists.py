@@ -133,10 +133,10 @@ def in_effect(ctx: Context, rule: InEffect) -> Verdict:
     if answer is not None:
         return answer
     ended = combine(said)
-    reason, notes = ctx.gap(notion, Reason.TOO_OLD if ended is not None else Reason.NO_RECORD)
-    if ended is None:
-        return Verdict(Truth.UNKNOWN, reason, notes=notes)
-    return ended._replace(truth=Truth.UNKNOWN, reason=reason, notes=notes)
+    if ended is not None:
+        return ended._replace(truth=Truth.UNKNOWN, reason=ctx.gap(notion, Reason.TOO_OLD)[0])
+    reason, notes = ctx.gap(notion)
+    return Verdict(Truth.UNKNOWN, reason, notes=notes)
 
 
 def _effect_says(ctx: Context, rule: InEffect, entry: Entry) -> Says | None:
