@@ -240,3 +240,27 @@ RECORDS: dict[str, tuple[SampleChart, str, int, Shown]] = {
 def test_what_a_leaf_about_records_shows(chart: SampleChart, part: str, place: int, wanted: Shown) -> None:
     """The newest record's own words and day, with every record that it rests on."""
     assert shown(chart, part, place) == wanted
+
+
+@pytest.mark.parametrize(
+    ("records", "part", "notion"),
+    [
+        ([], "E8", "hiv_condition"),
+        ([condition("B24", "2020")], "E8", "hiv_condition"),
+        ([observation("56888-1", flag="NEG")], "E8", "hiv_serology"),
+        ([observation("20447-9", flag="DET")], "E8", "hiv_viral_load"),
+        ([condition("B24", "2020"), observation("20447-9", flag="DET")], "E8", "hiv_viral_load"),
+        ([observation(SERUM, flag="NEG")], "E2", "pregnancy_tests"),
+    ],
+)
+def test_a_state_names_the_notion_whose_record_speaks(records: list[Resource], part: str, notion: str) -> None:
+    """Of several the newest; without any, the state itself."""
+    assert verdict(plus(*records)).leaves(part)[0].notion == notion
+
+
+@pytest.mark.parametrize(("part", "place"), [("E5", 0), ("E5", 1), ("E7", 0), ("E8", 0), ("E10", 0), ("I5.b.3", 3)])
+def test_a_diagnosis_that_cannot_be_read_may_be_any(part: str, place: int) -> None:
+    """Nothing was found, but a Condition could not be read: no usable value, and the note says so."""
+    chart = plus(resource("Condition", code="B24"))
+
+    assert shown(chart, part, place) == ("unknown", "no-usable-value", None, None, "", "record-unreadable")
