@@ -89,6 +89,7 @@ UNDECIDED_RECORDS = {
     "a pregnancy with an abatement": condition("Z34.9", "2026-03-01", clinical=None, abatementDateTime="2026-11-01"),
     "a refuted pregnancy": condition("Z34.9", "2026-06-01", verification="refuted"),
     "a delivery 301 days ago": condition("O80", DAYS_301),
+    "a provisional delivery of years ago": condition("O80", "2015-01-01", verification="provisional"),
     "a delivery that is over": condition("O80", "2026-10-01", clinical="resolved"),
     "absent genital organs, not said which": condition("Z90.7", "2015-01-01"),
     "perimenopause": condition("N95.1", "2020-01-01"),
@@ -239,6 +240,7 @@ def test_a_newer_preliminary_positive_leaves_the_negative_test() -> None:
 
 WHY_NOT: dict[str, tuple[Resource, str]] = {
     "negative, 31 days old": (observation(HCG, coded=NO, when=DAYS_31), "too-old"),
+    "positive, 31 days old": (observation(HCG, coded=YES, when=DAYS_31), "too-old"),
     "negative, without a date": (observation(HCG, coded=NO, when=None), "date-not-decisive"),
     "preliminary": (observation(HCG, coded=YES, when="2026-11-10", status="preliminary"), "no-usable-value"),
 }
@@ -264,6 +266,14 @@ def test_an_unconfirmed_pregnancy_misses_its_confirmation() -> None:
     got = asked(condition("Z34.9", "2026-06-01", verification="provisional"))
 
     assert (got.truth("E2"), got.open("E2"), pregnancy(got).reason) == ("unknown", "missing-data", "not-confirmed")
+
+
+def test_a_pregnancy_that_cannot_be_read_comes_before_a_negative_test() -> None:
+    """A modifier that nobody knows: it may be one."""
+    got = asked(condition("77386006", "2026-10-01", modifierExtension=[{"url": "x"}]), NEGATIVE_TEST)
+
+    assert (got.truth("E2"), pregnancy(got).reason) == ("unknown", "no-usable-value")
+    assert pregnancy(got).notes == ("record-unreadable",)
 
 
 def test_a_result_excludes_for_two_weeks_and_a_diagnosis_for_ninety_days() -> None:

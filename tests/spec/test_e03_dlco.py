@@ -170,6 +170,13 @@ def test_corrected_over_predicted_counts_as_derived(corrected: str, predicted: s
     assert {"Observation/m", "Observation/p"} <= set(leaf(got).sources)
 
 
+def test_a_reported_percentage_goes_before_corrected_over_predicted_of_the_same_day() -> None:
+    """31 % as reported, not 6 of 25, which is 24 %."""
+    got = asked(dlco(CORRECTED, "31 %"), dlco(MEASURED_CORRECTED, f"6 {ML}"), dlco(PREDICTED, f"25 {ML}"))
+
+    assert (got.truth("E3"), "derived" in got.notes("E3")) == ("false", False)
+
+
 def test_the_predicted_value_of_another_day_does_not_count() -> None:
     """Nothing to compare with a percentage."""
     got = asked(dlco(MEASURED_CORRECTED, f"5 {ML}"), dlco(PREDICTED, f"20 {ML}", "2026-06-11"))

@@ -90,6 +90,11 @@ def test_a_stated_method_makes_an_echo_of_a_code_without_one() -> None:
     assert lvef(stated, fraction(LVEF_NO_METHOD, "35 %", "2026-07-08T18:00:00+02:00")).truth("E3") == "false"
 
 
+def test_a_code_of_an_echo_is_an_echo_in_whatever_words_its_method_is_told() -> None:
+    """Simpson's biplane method is a way to measure, not another examination."""
+    assert lvef(fraction("18045-5", "35 %", method={"text": "biplane Simpson"})).truth("E3") == "true"
+
+
 def test_of_one_day_a_stated_echo_goes_before_no_method() -> None:
     """Of different days the newest counts."""
     assert lvef(fraction(LVEF_ECHO, "60 %"), fraction(LVEF_NO_METHOD, "35 %")).truth("E3") == "false"

@@ -17,19 +17,19 @@ OTHER_STUDY = [{"meaning": "instance", "reference": {"reference": "ResearchStudy
 
 
 def consent(
-    provision: str | None = "permit", when: str | None = "2026-09-01", *, status: str = "active",
+    kind: str | None = "permit", when: str | None = "2026-09-01", *, status: str = "active",
     scope: str = "research", data: list[Resource] | None = BY_REFERENCE, **elements: Any,
 ) -> Resource:  # fmt: skip
     """Return a Consent that permits or denies, and names this study unless ``data`` says otherwise."""
-    provided = {"type": provision, "data": data}
+    provided = {"type": kind, "data": data}
     provided = {name: element for name, element in provided.items() if element is not None}
     defaults = {"scope": concept(f"{SCOPE}|{scope}"), "dateTime": when, "provision": provided}
     return resource("Consent", status=status, **(defaults | elements))
 
 
-def unnamed(provision: str = "permit", when: str | None = "2026-09-01", **elements: Any) -> Resource:
+def unnamed(kind: str = "permit", when: str | None = "2026-09-01", **elements: Any) -> Resource:
     """Return a Consent that names no study in its provision."""
-    return consent(provision, when, data=None, **elements)
+    return consent(kind, when, data=None, **elements)
 
 
 OPT_IN = {"type": "deny", "provision": [{"type": "permit", "data": BY_REFERENCE}]}
@@ -172,6 +172,10 @@ OPPOSITIONS = {
         [unnamed("deny", "2026-03-01T00:30:00+02:00"), unnamed(when="2026-02-28T23:30:00Z")],
         None,
     ),
+    "denied for another study only, named by a policy": (
+        [unnamed("deny", policy=[{"uri": "https://clinicaltrials.gov/study/NCT00000001"}])],
+        None,
+    ),
     "denied, then permitted for this study by a policy": (
         [unnamed("deny"), unnamed(when="2026-10-01", policy=[{"uri": "https://clinicaltrials.gov/study/NCT06722105"}])],
         "not-permitted",
@@ -214,9 +218,8 @@ def test_a_consent_without_a_date_does_not_stand_beside_a_dated_one() -> None:
 
 def test_an_opt_in_form_for_this_study_is_read_by_a_person() -> None:
     """It denies outside and permits inside: what, a person has to see."""
-    form = consent(provision=OPT_IN, identifier=[NCT])
-
-    assert differences(verdict(chart_with([form])), {"I1": "to-confirm needs-judgement"}) == []
+    for form in (unnamed(provision=OPT_IN), unnamed(provision=OPT_IN, identifier=[NCT])):
+        assert differences(verdict(chart_with([form])), {"I1": "to-confirm needs-judgement"}) == []
 
 
 def test_a_consent_that_cannot_be_read_may_be_the_one() -> None:

@@ -27,6 +27,11 @@ COVERAGES = {
     "active, ended the month before": ([coverage(start="2020", end="2026-10")], "to-confirm no-record"),
     "active, begins the month after": ([coverage(start="2026-12")], "to-confirm no-record"),
     "active, years around": ([coverage(start="2025", end="2027")], "true"),
+    "active, ends in the year of that day": ([coverage(end="2026")], "to-confirm date-not-decisive"),
+    "copies without a period and ended": (
+        [coverage(id="one"), coverage(id="one", end="2020-01-01")],
+        "to-confirm records-disagree",
+    ),
     "cancelled": ([coverage("cancelled")], "to-confirm no-record"),
     "draft": ([coverage("draft")], "to-confirm no-record"),
     "entered in error": ([coverage("entered-in-error")], "to-confirm no-record"),

@@ -122,6 +122,10 @@ SCORES = {
         [observation("17570-3", None, "2012-05-01", coded="10828004"),
          observation("17570-3", None, "2026-05-01", coded="260385009")], 3,
     ),
+    "an antibody corrected to negative": (
+        [observation("27416-7", None, "2015-01-01", flag="POS"),
+         observation("27416-7", None, "2015-01-01", flag="NEG", status="corrected")], 0,
+    ),
 }  # fmt: skip
 
 

@@ -75,6 +75,14 @@ ONSETS = {
         [symptom("2025-12-01", valueDateTime="2025-06-01"), symptom("2026-03-01", valueDateTime="2023-06-01")],
         "false",
     ),
+    "later record of the first symptom, of one day": (
+        [symptom("2026-03-01T09:00:00Z", valueDateTime="2025-02-01"),
+         symptom("2026-03-01T08:00:00Z", valueDateTime="2020-02-01")], "true",
+    ),
+    "corrected record of the first symptom": (
+        [symptom("2026-03-01", valueDateTime="2025-02-01", status="corrected"),
+         symptom("2026-03-01", valueDateTime="2020-02-01")], "true",
+    ),
     "preliminary record of the first symptom": (
         [sclerosis(onset="2019"), symptom(valueDateTime="2025-06-01", status="preliminary")],
         "false",

@@ -50,6 +50,13 @@ def test_a_coded_imaging_conclusion_gives_the_points_of_ild() -> None:
     assert differences(verdict(sample), {"I4": "true"}) == []
 
 
+def test_a_coded_conclusion_of_a_heart_mri_is_a_cardiac_sign() -> None:
+    """Late enhancement in the conclusion shows cardiac involvement."""
+    sample = complete_chart().drop("ild").add(report("24748-6", "cmr-lge", "2026-01-01"))
+
+    assert differences(verdict(sample), {"I5.b.3": "true +confirm-attribution"}) == []
+
+
 def no_pressure(*records: Resource) -> SampleChart:
     """Return a chart with normal lungs, without pressures, whose ejection fraction names no method."""
     lungs = complete_chart().value("dlco", "90 %").drop("spap", "mpap", "lvef")

@@ -76,6 +76,9 @@ ANSWERS = {
     ),
     "use that goes on since long": ([condition(ORAL, "2015-05-01")], "true", None),
     "a pill said to be taken since long": ([statement(PILL, "2015-05-01")], "true", None),
+    "a pill said to be taken since a year, without an end": (
+        [statement(PILL, effectivePeriod={"start": "2022"})], "true", None,
+    ),
     "a pill said to have been taken": ([statement(PILL, "2015-05-01", status="completed")], "unknown", "no-record"),
     "a device said to be used since six years": ([statement(DEVICE_ORDERED, "2020-05-01")], "unknown", "too-old"),
 }  # fmt: skip
