@@ -234,10 +234,10 @@ def test_a_code_of_a_trial_participant_is_shown() -> None:
     assert asked(condition("428024001", "2026-01-01", clinical="resolved")).reason("E13") == "no-record"
 
 
-def test_copies_of_a_part_that_cannot_be_ordered_are_judged() -> None:
-    """On study or off it: nobody can tell, and it is shown first."""
+def test_copies_of_a_part_that_cannot_be_ordered_disagree() -> None:
+    """On study or off it: nobody can tell."""
     trial = study(category=category("Interventional"))
 
     for copies in (("on-study", "off-study"), ("off-study", "on-study")):
         got = asked(trial, *(subject(status) for status in copies))
-        assert (got.truth("E13"), got.reason("E13"), got.notes("E13")) == ("unknown", "needs-judgement", {"flagged"})
+        assert (got.truth("E13"), got.reason("E13"), got.notes("E13")) == ("unknown", "records-disagree", set())

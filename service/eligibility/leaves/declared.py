@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from service.eligibility.chart import ConsentRecord, Coverage, Participation
 from service.eligibility.codes import Role
@@ -107,30 +108,36 @@ def _includes(ctx: Context, cover: Coverage) -> bool | None:
 def other_study(ctx: Context, rule: OtherStudy) -> Verdict:
     """Say whether the person takes part in another interventional study now."""
     said = [s for p in ctx.chart.participations if (s := _takes_part(ctx, rule, p)) is not None]
-    for truth in (Truth.TRUE, Truth.UNKNOWN):
-        ones = [(p, notes) for p, t, notes in said if t is truth]
+    for reason in (None, Reason.NEEDS_JUDGEMENT, Reason.RECORDS_DISAGREE):
+        ones = [s for s in said if s.reason is reason]
         if ones:
-            statuses = ", ".join(sorted({p.status for p, _ in ones}))
-            sources = tuple(sorted({p.source for p, _ in ones}))
-            notes = tuple(note for _, found in ones for note in found)
-            judged = Reason.NEEDS_JUDGEMENT if truth is Truth.UNKNOWN else None
-            return Verdict(truth, judged, Value(statuses, "", statuses), None, sources, notes)
+            statuses = ", ".join(sorted({s.record.status for s in ones}))
+            sources = tuple(sorted({s.record.source for s in ones}))
+            notes = tuple(note for s in ones for note in s.notes)
+            truth = Truth.TRUE if reason is None else Truth.UNKNOWN
+            return Verdict(truth, reason, Value(statuses, "", statuses), None, sources, notes)
     notion = ctx.study.notions[rule.other_study]
     recorded = [e for e in ctx.entries(notion.id) if e.role in (Role.MATCH, Role.REVIEW) and e.activity == "active"]
     if recorded:
         value, effective, _ = evidence(recorded)
         return Verdict(Truth.UNKNOWN, Reason.NEEDS_JUDGEMENT, value, effective, sources_of(recorded))
-    reason, gap = ctx.gap(notion)
-    return Verdict(Truth.UNKNOWN, reason, notes=gap)
+    gap, unread = ctx.gap(notion)
+    return Verdict(Truth.UNKNOWN, gap, notes=unread)
 
 
-def _takes_part(
-    ctx: Context, rule: OtherStudy, record: Participation
-) -> tuple[Participation, Truth, tuple[Note, ...]] | None:
+class _Part(NamedTuple):
+    """A participation that matters: certain without a reason, else a question."""
+
+    record: Participation
+    reason: Reason | None
+    notes: tuple[Note, ...] = ()
+
+
+def _takes_part(ctx: Context, rule: OtherStudy, record: Participation) -> _Part | None:
     if not record.identifiers.isdisjoint(ctx.study.record.identifiers.values()) or record.interventional is False:
         return None
     if record.contested:
-        return record, Truth.UNKNOWN, rule.judged_notes
+        return _Part(record, Reason.RECORDS_DISAGREE)
     role, tags = _status(ctx, rule, _SUBJECT_STATUS, record.status)
     ended = record.end is not None and record.end.last < ctx.as_of
     to_come = record.start is not None and record.start.first > ctx.as_of
@@ -140,7 +147,7 @@ def _takes_part(
     over = record.study_status is not None and _status(ctx, rule, _STUDY_STATUS, record.study_status)[0] is Role.REVIEW
     may_have_ended = record.end is not None and record.end.first < ctx.as_of
     certain = role is Role.MATCH and record.interventional is True and not (over or may_have_ended)
-    return record, Truth.TRUE if certain else Truth.UNKNOWN, notes
+    return _Part(record, None if certain else Reason.NEEDS_JUDGEMENT, notes)
 
 
 def _status(ctx: Context, rule: OtherStudy, system: str, code: str) -> tuple[Role | None, frozenset[str]]:
