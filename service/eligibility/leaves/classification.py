@@ -54,15 +54,21 @@ def classification(ctx: Context, rule: Classification) -> Verdict:
 
 
 def _unread(ctx: Context, rule: Classification) -> Verdict | None:
-    """Return what forbids to decide by absence: records withheld, not readable, or without a usable value."""
+    """Return what forbids to decide by absence: records withheld, not readable, not usable, or not decisive."""
+    total = ctx.study.notions[rule.total]
+    newest = select(ctx, total)
+    if newest.group and candidate_answer(newest.group[0], _reaching(rule)).truth is Truth.UNKNOWN:
+        first, sources = newest.group[0], tuple(sorted({source for c in newest.group for source in c.sources}))
+        value, why = value_of(total, ctx, first), Reason.VALUE_NOT_DECISIVE
+        return Verdict(Truth.UNKNOWN, why, value, first.when.text, sources, newest.notes, total.id)
     for name in (rule.total, rule.suspicion.measure):
         notion = ctx.study.notions[name]
         chosen = select(ctx, notion)
         line = timeline(ctx, notion)
         unusable = any(reading.standing is not Standing.PENDING for reading, _ in line.unusable)
         if not chosen.group and (line.undated or unusable or line.review) and not older(ctx, notion):
-            sources = tuple(sorted({shown.source for shown in chosen.shown}))
-            return Verdict(Truth.UNKNOWN, chosen.reason, None, None, sources, chosen.notes, name)
+            seen, sources = chosen.shown[0], tuple(sorted({shown.source for shown in chosen.shown}))
+            return Verdict(Truth.UNKNOWN, chosen.reason, seen.value, seen.effective, sources, chosen.notes, name)
     items = [a.exists or a.measure or rule.classification for item in rule.items for a in item.alternatives]
     for name in (rule.classification, rule.total, rule.suspicion.measure, *items):
         reason, notes = ctx.gap(ctx.study.notions[name])
@@ -102,6 +108,11 @@ def _ever(ctx: Context, name: str) -> list[Candidate]:
     return [c for c in (*line.inside, *line.undated, *older(ctx, notion)) if not c.contested]
 
 
+def _reaching(rule: Classification) -> Sequence[tuple[str, Decimal]]:
+    """Return the comparison that a total has to meet."""
+    return (("ge", Decimal(rule.threshold)),)
+
+
 def _total(ctx: Context, rule: Classification, score: Score) -> Verdict | None:
     """Return what the newest explicit total decides; an older one below the threshold is set aside."""
     notion = ctx.study.notions[rule.total]
@@ -109,7 +120,7 @@ def _total(ctx: Context, rule: Classification, score: Score) -> Verdict | None:
     if not chosen.group:
         return None
     newest = chosen.group[0]
-    answers = {candidate_answer(c, (("ge", Decimal(rule.threshold)),)).truth for c in chosen.group}
+    answers = {candidate_answer(c, _reaching(rule)).truth for c in chosen.group}
     value, sources = value_of(notion, ctx, newest), tuple(sorted({s for c in chosen.group for s in c.sources}))
     if len(answers) > 1 or any(c.contested for c in chosen.group):
         if score.points >= rule.threshold:
