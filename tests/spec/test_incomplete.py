@@ -143,3 +143,15 @@ def test_renal_insufficiency_is_not_excluded_by_absence() -> None:
     given = verdict(incomplete(complete_chart()))
 
     assert given.leaf("I5.b.2", "renal_insufficiency").reason == "records-incomplete"
+
+
+def test_of_a_state_only_what_is_not_found_or_too_old_becomes_incomplete() -> None:
+    """A newer test may be withheld; one without a date stays a question of its date, one in words of its value."""
+    hcg = {"old": "2026-01-01", "undated": None, "words": "2026-11-10"}
+    tests = {name: observation("2118-8", None, day, flag="NEG") for name, day in hcg.items()}
+    tests["words"] = observation("2118-8", None, hcg["words"], valueString="see report")
+    leaves = {name: verdict(incomplete(complete_chart().add(test))).leaves("E2")[0] for name, test in tests.items()}
+
+    assert {name: leaf.reason for name, leaf in leaves.items()} == {
+        "old": "records-incomplete", "undated": "date-not-decisive", "words": "no-usable-value",
+    }  # fmt: skip

@@ -113,3 +113,21 @@ def test_a_result_that_cannot_be_read_does_not_outweigh_a_newer_negative_one() -
     assert (state("E2", broken, negative).truth.value, state("E2", broken, negative).notes) == ("false", ())
     assert state("E2", newer, negative).truth.value == "false"
     assert set(state("E2", newer, negative).notes) == {"newer-unusable", "record-unreadable"}
+
+
+@pytest.mark.parametrize("criterion", ["E2", "E7", "E8"])
+def test_an_observation_that_cannot_be_read_may_be_a_test(criterion: str) -> None:
+    """Nothing was found, but a result could not be read: no usable value, and the note says so."""
+    leaf = state(criterion, observation("718-7", "12 g/dL") | {"code": "718-7"})
+
+    assert (leaf.truth.value, leaf.reason, leaf.notes) == ("unknown", "no-usable-value", ("record-unreadable",))
+
+
+def test_a_result_alone_that_cannot_be_read_is_shown() -> None:
+    """A broken one with the note, one in words without."""
+    broken = observation(HCG, None, DAY, id="hcg", valueCodeableConcept="positive")
+    words = observation(HCG, None, DAY, id="hcg", valueString="see report")
+
+    for record, notes in ((broken, ("record-unreadable",)), (words, ())):
+        leaf = state("E2", record)
+        assert (leaf.reason, leaf.sources, leaf.notes) == ("no-usable-value", ("Observation/hcg",), notes)
