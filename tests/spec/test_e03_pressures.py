@@ -88,3 +88,12 @@ def test_a_value_in_the_gap_is_said_to_be_there(catheter: str, echo: str, truth:
     assert (leaf.truth.value, leaf.reason) == (truth, reason)
     assert ("protocol-gap" in leaf.notes) is (catheter == "40" or echo == "50")
     assert ("catheter-disagrees" in leaf.notes) is (reason == "needs-judgement")
+
+
+def test_the_leaf_names_the_method_that_answers() -> None:
+    """The catheter where it decides, the echo where it is alone; without either, what is asked first."""
+    catheter, echo = observation(MPAP, "18 mm[Hg]", DAY), observation(SPAP, "30 mm[Hg]", DAY)
+
+    assert [pressures(*records).notion for records in ([catheter, echo], [catheter], [echo], [])] == [
+        "mpap_rhc", "mpap_rhc", "pasp_echo", "pasp_echo",
+    ]  # fmt: skip
