@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import NamedTuple
 
 from service.eligibility.chart import Certainty, Entry, Reading
@@ -29,8 +28,8 @@ def elapsed_since(ctx: Context, rule: ElapsedSince) -> Verdict:
     if answer is not None:
         return answer
     if counted:
-        first = counted[0].date
-        return _answer(Truth.UNKNOWN, None, first.text if first else None, sources_of(counted))
+        text = _earliest_text(counted)
+        return _answer(Truth.UNKNOWN, Value(text, "", text), text, sources_of(counted))
     if recorded:
         broken: tuple[Note, ...] = (Note.RECORD_UNREADABLE,) if any(r.unreadable for r in recorded) else ()
         return Verdict(Truth.UNKNOWN, Reason.NO_USABLE_VALUE, sources=sources_of(recorded), notes=broken)
@@ -48,13 +47,14 @@ def _newest(ctx: Context, readings: Sequence[Reading]) -> list[Reading]:
 
 def _by_date(ctx: Context, rule: ElapsedSince, readings: Sequence[Reading]) -> Verdict:
     answers = {_within(ctx, rule, r.date) for r in readings if r.date is not None}
-    first = min(readings, key=lambda r: (r.date.first if r.date else date.max, r.source))
-    when = first.date
-    sources = sources_of(readings)
-    text = when.text if when else ""
+    text, sources = _earliest_text(readings), sources_of(readings)
     if len(answers) > 1 or any(r.contested for r in readings):
         return Verdict(Truth.UNKNOWN, Reason.RECORDS_DISAGREE, Value(text, "", text), text, sources)
     return _answer(answers.pop(), Value(text, "", text), text, sources)
+
+
+def _earliest_text(readings: Sequence[Reading]) -> str:
+    return min((r.date for r in readings if r.date is not None), key=lambda when: (when.first, when.text)).text
 
 
 def _within(ctx: Context, rule: ElapsedSince, when: When) -> Truth:
@@ -110,5 +110,5 @@ def _earliest(diagnoses: Sequence[Entry]) -> _Earliest | None:
         return None
     last = min(when.last for when in bounds)
     first = min(*(when.first for when in onsets), last) if onsets else last
-    text = min(onsets or recorded, key=lambda when: (when.first, when.last, when.text)).text
+    text = min(bounds, key=lambda when: (when.first, when.last, when.text)).text
     return _Earliest(between(first, last, text), bool(recorded))
