@@ -180,6 +180,14 @@ OPPOSITIONS = {
         [unnamed("deny"), unnamed(when="2026-10-01", policy=[{"uri": "https://clinicaltrials.gov/study/NCT06722105"}])],
         "not-permitted",
     ),
+    "denied under a policy of the hospital": (
+        [unnamed("deny", policy=[{"uri": "https://hospital.example/research-policy"}])],
+        "not-permitted",
+    ),
+    "denied for another study, by the address of its registry": (
+        [unnamed("deny", policy=[{"uri": "https://clinicaltrials.gov/study/NCT00000001"}])],
+        None,
+    ),
     "denied, beside a permit for this study": ([unnamed("deny"), consent(when="2026-10-01")], "not-permitted"),
 }
 

@@ -139,6 +139,10 @@ CASES: dict[str, tuple[list[Resource], str, Shown]] = {
     # nothing
     "nothing": ([], SCORE, ("false", None, "", None, "", "")),
     "a total that is preliminary": ([total("12", status="preliminary")], SCORE, ("false", None, "", None, "", "")),
+    "a report that cannot be read, which may show an item": (
+        [resource("DiagnosticReport", status="final", code="24627-2")], SCORE,
+        ("unknown", "no-usable-value", "", None, "", "record-unreadable"),
+    ),
     "a Condition that cannot be read": (
         [resource("Condition", code="M34.0")], SCORE,
         ("unknown", "no-usable-value", "", None, "", "record-unreadable"),
