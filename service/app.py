@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import AsyncIterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import Any
 
-import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -20,8 +17,6 @@ from service.errors import SettingError
 from service.screeners import mappings, screener
 from service.servers import connected
 from service.study.load import study_ids
-
-LOGGED = frozenset({"event", "level", "timestamp", "error", "file", "line"})  # never names, ids or clinical values
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -53,24 +48,5 @@ def serve(settings: Settings) -> None:
             f"{reached}, and this version does not verify the tokens of CANDOR_OIDC_ISSUER yet: "
             "listen on 127.0.0.1, behind a proxy that does."
         )
-    log_to_stderr()
     # No access log: a URL may name a patient.
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False, server_header=False)
-
-
-def log_to_stderr() -> None:
-    """Log one JSON object an event on stderr, with the fields of ``LOGGED`` and no others."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            _allowed,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-    )
-
-
-def _allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Drop what is not known to be free of patient data."""
-    return {name: value for name, value in event.items() if name in LOGGED}

@@ -49,6 +49,12 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _source(text: str) -> Path:
+    if not text:  # as of an unset variable in a script; Path would make it the current folder
+        raise typer.BadParameter("it is empty.")
+    return Path(text)
+
+
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="TOML file of settings; the environment wins.")
 ]
@@ -68,7 +74,9 @@ def screen(  # noqa: PLR0913, PLR0917 - one parameter an option
     source: Annotated[
         Path | None,
         typer.Argument(
-            metavar="SOURCE", help="A Bundle, an NDJSON file or a folder of either. Without it: the hospital server."
+            metavar="SOURCE",
+            parser=_source,
+            help="A Bundle, an NDJSON file or a folder of either. Without it: the hospital server.",
         ),
     ] = None,
     patient: Annotated[str | None, typer.Option(metavar="ID", help="Only this patient: 123 or Patient/123.")] = None,
@@ -99,8 +107,9 @@ def screen(  # noqa: PLR0913, PLR0917 - one parameter an option
 @cli.command()
 def check(context: typer.Context, config: Config = None) -> None:
     """Check definitions, settings and the connection to the hospital server, each with what to do about it."""
-    from service import checkup, terminal  # noqa: PLC0415
+    from service import checkup, logs, terminal  # noqa: PLC0415
 
+    logs.log_to_stderr()
     out = terminal.console()
     code = DONE
     for good, what, remedy in checkup.check(config or context.obj):
@@ -126,8 +135,9 @@ def refresh_descendants(
     config: Config = None,
 ) -> None:
     """Ask a terminology server what stands under each SNOMED CT parent, and show what the table gains and loses."""
-    from service import refresh  # noqa: PLC0415
+    from service import logs, refresh  # noqa: PLC0415
 
+    logs.log_to_stderr()
     refresh.run(load_settings(config or context.obj), server, json=json, write=write)
 
 
@@ -150,16 +160,18 @@ def print_signatures(
 @cli.command("demo")
 def run_demo(context: typer.Context, config: Config = None) -> None:
     """Screen a dozen sample charts, without any server; what would be posted is kept in a local folder."""
-    from service import demo, terminal  # noqa: PLC0415
+    from service import demo, logs, terminal  # noqa: PLC0415
 
+    logs.log_to_stderr()
     demo.run(load_settings(config or context.obj), terminal.console())
 
 
 @cli.command()
 def serve(context: typer.Context, config: Config = None) -> None:
     """Run the HTTP service, on CANDOR_HOST and CANDOR_PORT."""
-    from service import app  # noqa: PLC0415
+    from service import app, logs  # noqa: PLC0415
 
+    logs.log_to_stderr()
     app.serve(load_settings(config or context.obj))
 
 
@@ -177,8 +189,7 @@ def _screen_source(screener: Screener, path: Path, only: str | None, day: date, 
             output.put(NotScreened(only, "patient-not-found", "SOURCE holds no such patient."))
         output.end()
     for unread in source.problems:
-        place = unread.file if unread.line is None else f"{unread.file}:{unread.line}"
-        typer.echo(f"{place}: {unread.detail}", err=True)
+        typer.echo(unread, err=True)
     return IN_PART if failed or source.problems else DONE
 
 
@@ -193,7 +204,10 @@ def _screen_hospital(
 ) -> int:
     import asyncio  # noqa: PLC0415
 
+    from service.logs import log_to_stderr  # noqa: PLC0415
     from service.servers import connected  # noqa: PLC0415
+
+    log_to_stderr()
 
     async def ask() -> Answer:
         async with connected(settings, screener) as ready:

@@ -8,8 +8,9 @@ import pytest
 import structlog
 from fastapi.testclient import TestClient
 
-from service.app import create_app, log_to_stderr
+from service.app import create_app
 from service.config import Settings
+from service.logs import log_to_stderr
 from tests.verdicts import as_json
 
 
