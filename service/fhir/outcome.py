@@ -20,15 +20,18 @@ def outcome_text(body: object) -> str:
     return "; ".join(text for issue in _issues(body) if (text := _issue_text(issue)))
 
 
+def is_outcome(body: object) -> bool:
+    """Whether this is an OperationOutcome."""
+    return isinstance(body, dict) and body.get("resourceType") == "OperationOutcome"
+
+
 def says_incomplete(body: object, vocabulary: Vocabulary) -> bool:
     """Whether an OperationOutcome tells that records are missing from the answer that carries it."""
     return any(_withholds(issue, vocabulary) for issue in _issues(body))
 
 
 def _issues(body: object) -> list[dict[str, Any]]:
-    if not isinstance(body, dict) or body.get("resourceType") != "OperationOutcome":
-        return []
-    issues = body.get("issue")
+    issues = body.get("issue") if isinstance(body, dict) and is_outcome(body) else None
     return [issue for issue in issues if isinstance(issue, dict)] if isinstance(issues, list) else []
 
 

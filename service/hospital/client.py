@@ -154,6 +154,10 @@ class FhirClient:
         place = f"{kind}/{resource['id']}"
         return await self._ask("PUT", place, f"update of {kind}", encode(resource), {"If-Match": match})
 
+    async def delete(self, reference: str) -> None:
+        """Delete ``Type/id``."""
+        await self._ask("DELETE", reference, f"deletion of {reference.partition('/')[0]}", repeatable=True)
+
     async def _ask(
         self,
         method: str,
@@ -212,12 +216,15 @@ def _again(kind: type[TryLater], seconds: float) -> Callable[[Exception], bool |
 def _answer(response: httpx.Response, what: str, host: str) -> Answer:
     try:
         body = decode(response.content) if response.content else {}
-    except NotFhirError:
-        body = None
+        broken = False
+    except NotFhirError as error:
+        body, broken = None, error.code == "not-json"
     if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
         raise refusal(response.status_code, what, host, body, response.headers)
     if body is None and "html" in response.headers.get("content-type", ""):
         raise Never(f"{host} answered the {what} with a web page: is this the base URL of its FHIR server?")
-    if body is None:
+    if broken:
         raise TryLater(f"{host} answered the {what} with broken JSON.")
+    if body is None:
+        raise Never(f"{host} answered the {what} with JSON that is no FHIR: is this the base URL of its FHIR server?")
     return Answer(body, response.headers.get("etag"), response.headers.get("location"), response.status_code)

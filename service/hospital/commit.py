@@ -54,6 +54,13 @@ class HospitalShelf:
             for response, request in zip(responses, requests, strict=True)
         ]
 
+    async def remove(self, reference: str) -> None:
+        try:
+            await self._client.delete(reference)
+        except Refused as error:
+            if error.status not in GONE:
+                raise
+
     async def _one_by_one(self, entries: list[Resource]) -> list[Kept]:
         """Write in an order that is safe to break off after any step.
 

@@ -50,6 +50,10 @@ class LocalShelf:
         places: dict[str, str] = {}
         return [await self._write(entry, places) for entry in entries]
 
+    async def remove(self, reference: str) -> None:
+        """Delete a resource's file."""
+        (self._folder / f"{reference}.json").unlink(missing_ok=True)
+
     async def _write(self, entry: Resource, places: dict[str, str]) -> Kept:
         request, resource = entry["request"], resolve(entry["resource"], places)
         kind = resource["resourceType"]

@@ -33,6 +33,10 @@ class Shelf(Protocol):
         """
         ...
 
+    async def remove(self, reference: str) -> None:
+        """Delete ``Type/id``; what is gone already is no error."""
+        ...
+
 
 class SubjectVersions(Protocol):
     """The versions of ResearchSubjects that this service wrote, each ``ResearchSubject/id/_history/version``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from service.errors import InputError, ServerError
@@ -86,7 +87,9 @@ async def _read_patient(client: FhirClient, reference: str, asked: Asked) -> Rec
         if not isinstance(patient, dict):
             patient = await client.read(reference)
     except Refused as error:
-        raise _not_found() if error.status in GONE else error from None
+        # A 404 by itself comes from any web server; inside a batch-response it is FHIR.
+        known = error is patient or error.in_fhir or error.status == HTTPStatus.GONE
+        raise _not_found() if known and error.status in GONE else error from None
     return patient, f"{client.base}/{reference}"
 
 

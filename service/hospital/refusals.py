@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from service.errors import Never, TryLater
-from service.fhir.outcome import outcome_text
+from service.fhir.outcome import is_outcome, outcome_text
 
 _PASSING = {
     HTTPStatus.REQUEST_TIMEOUT,
@@ -35,11 +35,11 @@ class Unsent(TryLater):
 
 
 class Refused(Never):
-    """The server refuses for good; ``status`` is its HTTP status."""
+    """The server refuses for good; ``status`` is its HTTP status, ``in_fhir`` whether an OperationOutcome says so."""
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, *, in_fhir: bool = False) -> None:
         """Keep the status, by which callers choose another way."""
-        self.status = status
+        self.status, self.in_fhir = status, in_fhir
         super().__init__(message)
 
 
@@ -56,7 +56,10 @@ def refusal(
     if status in _PASSING:
         kind = Unsent if status == HTTPStatus.TOO_MANY_REQUESTS else TryLater
         return kind(message, retry_after((headers or {}).get("retry-after"), datetime.now(UTC)))
-    return Conflict(message, status) if status in _CONFLICTS else Refused(message, status)
+    in_fhir = is_outcome(body)
+    if status == HTTPStatus.NOT_FOUND and not in_fhir:
+        message += " Is this the base URL of its FHIR server?"
+    return (Conflict if status in _CONFLICTS else Refused)(message, status, in_fhir=in_fhir)
 
 
 def retry_after(header: str | None, now: datetime) -> float | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from http import HTTPStatus
+from weakref import WeakValueDictionary
 
 import stamina
 
 from service.eligibility.results import Screening
 from service.eligibility.study import Study
-from service.errors import Never, TryLater
+from service.errors import Never, ServerError, TryLater
 from service.fhir.write import Known, write_transaction
 from service.fhir.write_guidance import read_view, view_of
 from service.fhir.write_names import device_identifier, guidance_identifier, registry_number, token
@@ -23,6 +26,10 @@ from service.screening.ports import Written
 
 _CONTENT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 _TRIES = 10  # of reading again and deciding anew, when other writers are first
+_ABOUT_THE_PATIENT = ("ResearchSubject/", "GuidanceResponse/")
+
+# One write at a time for a patient of a server: writers of this process need not race each other.
+_turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
 
 async def write_back(
@@ -34,12 +41,14 @@ async def write_back(
     Raises ``TryLater`` (also when other writers are first every time) and ``Never``.
     """
     shelf = HospitalShelf(server) if isinstance(server, FhirClient) else server
+    turn = _turns.setdefault((id(server), screening.patient), asyncio.Lock())
     try:
         async for attempt in stamina.retry_context(
             on=Conflict, attempts=_TRIES, timeout=None, wait_initial=0.05, wait_max=2, wait_jitter=0.5
         ):
             with attempt:
-                return await _decide(shelf, screening, now, versions)
+                async with turn:
+                    return await _decide(shelf, screening, now, versions)
     except Conflict as error:
         raise TryLater(f"Other writers were first every time: {error}") from None
     raise AssertionError  # pragma: no cover - the loop above returns or raises
@@ -65,11 +74,23 @@ async def _decide(shelf: Shelf, screening: Screening, now: datetime, versions: S
     for one in kept:
         if one.done and versions is not None and one.reference.startswith("ResearchSubject/"):
             await versions.wrote(f"{one.reference}/_history/{one.version}")
-    if any(not one.done and one.reference.startswith(("ResearchSubject/", "GuidanceResponse/")) for one in kept):
+    if any(not one.done and one.reference.startswith(_ABOUT_THE_PATIENT) for one in kept):
+        await _take_back(shelf, kept)
         raise Conflict("another writer made the result at the same moment.", HTTPStatus.CONFLICT)
     return Written(
         done=True, resources=tuple(one.reference for one in kept if one.done), person_status=known.person_status
     )
+
+
+async def _take_back(shelf: Shelf, kept: Iterable[Kept]) -> None:
+    """Delete our Provenance of a write that wrote neither subject nor result: the other writer's tells of theirs."""
+    done = [one.reference for one in kept if one.done]
+    if any(reference.startswith(_ABOUT_THE_PATIENT) for reference in done):
+        return
+    for reference in done:
+        if reference.startswith("Provenance/"):
+            with suppress(ServerError):  # a server that lets nobody delete keeps one Provenance too many
+                await shelf.remove(reference)
 
 
 async def _look_up(shelf: Shelf, study: Study, patient: str, versions: SubjectVersions | None) -> Known:

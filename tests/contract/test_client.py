@@ -199,14 +199,15 @@ async def test_the_token_goes_nowhere_else(respx_mock: respx.MockRouter) -> None
     [
         (httpx.Response(200, text="<html>sign in</html>", headers={"Content-Type": "text/html"}), Never),
         (httpx.Response(200, text='{"resourceType": "Pat'), TryLater),
-        (httpx.Response(200, text="[]"), TryLater),
+        (httpx.Response(200, text="[]"), Never),
+        (httpx.Response(200, text='{"hello": 1}'), Never),
     ],
-    ids=["web page", "cut short", "no resource"],
+    ids=["web page", "cut short", "no object", "no resource"],
 )
 async def test_an_answer_that_is_no_fhir(
     respx_mock: respx.MockRouter, response: httpx.Response, error: type[Exception]
 ) -> None:
-    """A web page means a wrong URL; broken JSON may be whole the next time."""
+    """A web page, or JSON of another kind, means a wrong URL; broken JSON may be whole the next time."""
     respx_mock.get(f"{BASE}/Patient/p").mock(return_value=response)
 
     async with FhirClient(SERVER) as client:

@@ -149,6 +149,21 @@ async def test_a_part_of_a_search_decides_nothing(respx_mock: respx.MockRouter) 
             await write_back(client, screening(), now=NOW)
 
 
+async def test_a_deletion_of_what_is_gone_is_no_error(respx_mock: respx.MockRouter) -> None:
+    """A resource is deleted by its reference; one that is gone is no error, a refusal is."""
+    deleted = respx_mock.delete(f"{BASE}/Provenance/1").respond(204)
+    respx_mock.delete(f"{BASE}/Provenance/2").respond(410)
+    respx_mock.delete(f"{BASE}/Provenance/3").respond(403)
+
+    async with FhirClient(Server(base=BASE)) as client:
+        shelf = HospitalShelf(client)
+        await shelf.remove("Provenance/1")
+        await shelf.remove("Provenance/2")
+        with pytest.raises(Refused):
+            await shelf.remove("Provenance/3")
+    assert deleted.call_count == 1
+
+
 async def test_whether_a_patient_is_there(respx_mock: respx.MockRouter) -> None:
     """Gone and unknown patients are not there; a server that refuses to say is an error."""
     respx_mock.get(f"{BASE}/Patient/here").respond(json={"resourceType": "Patient"})

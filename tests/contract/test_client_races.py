@@ -1,10 +1,12 @@
 """Writing back when others write too, or the server does not take everything."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 import stamina
 
@@ -71,7 +73,67 @@ async def test_another_writer_with_the_same_result_doubles_nothing(tmp_path: Pat
 
     kept = await everything(shelf)
     assert written == Written(done=False, why="unchanged")
-    assert (len(kept["ResearchSubject"]), len(kept["GuidanceResponse"])) == (1, 1)
+    assert [len(kept[kind]) for kind in ("ResearchSubject", "GuidanceResponse", "Provenance")] == [1, 1, 1]
+
+
+class Slow(LocalShelf):
+    """A shelf on which every writer has read before the first one writes."""
+
+    async def commit(self, transaction: dict[str, Any]) -> list[Kept]:
+        """Let everybody else go first."""
+        await anyio.sleep(0.01)
+        return await super().commit(transaction)
+
+
+async def test_writers_of_one_process_take_turns(tmp_path: Path) -> None:
+    """Of many writers at the same time one writes, and the others find its result and write nothing."""
+    shelf = Slow(tmp_path, lambda: NOW)
+
+    written = await asyncio.gather(*(write_back(shelf, screening(), now=NOW) for _ in range(5)))
+
+    assert [one.done for one in written] == [True, False, False, False, False]
+    assert {kind: len(found) for kind, found in (await everything(shelf)).items() if len(found) != 1} == {}
+
+
+class HalfFirst(LocalShelf):
+    """A shelf on which somebody else makes the result alone, and we make the subject."""
+
+    raced = False
+
+    async def commit(self, transaction: dict[str, Any]) -> list[Kept]:
+        """Let the other one write all but the subject and the Provenance."""
+        if not self.raced:
+            self.raced = True
+            kinds = {"ResearchStudy", "Device", "GuidanceResponse"}
+            some = [entry for entry in transaction["entry"] if entry["resource"]["resourceType"] in kinds]
+            await super().commit({"entry": some})
+        return await super().commit(transaction)
+
+
+async def test_who_wrote_a_part_keeps_the_provenance(tmp_path: Path) -> None:
+    """A writer who lost the result but made the subject leaves its Provenance, the only one that tells of it."""
+    shelf = HalfFirst(tmp_path, lambda: NOW)
+
+    await write_back(shelf, screening(), now=NOW)
+
+    [provenance] = await shelf.find("Provenance", [])
+    assert provenance["target"][0]["reference"] == f"ResearchSubject/{(await subject(shelf))['id']}"
+
+
+class Undeletable(Racing):
+    """A racing shelf that lets nobody delete."""
+
+    async def remove(self, reference: str) -> None:  # noqa: ARG002 - the port's signature
+        """Refuse."""
+        raise Refused("the server refused the deletion.", 405)
+
+
+async def test_a_provenance_that_may_not_be_deleted_stays(tmp_path: Path) -> None:
+    """Where the server lets nobody delete, the race ends as well, with one Provenance too many."""
+    shelf = Undeletable(tmp_path, 1)
+
+    assert await write_back(shelf, screening(), now=NOW) == Written(done=False, why="unchanged")
+    assert len(await shelf.find("Provenance", [])) == 2
 
 
 async def test_always_second_is_tried_later(tmp_path: Path) -> None:

@@ -226,12 +226,21 @@ async def test_a_batch_that_fails_is_replaced_by_searches(respx_mock: respx.Mock
 @pytest.mark.parametrize("status", [404, 410])
 async def test_an_unknown_patient_is_not_found(respx_mock: respx.MockRouter, status: int, *, batches: bool) -> None:
     """A patient that the server does not hold, or holds no more, is the caller's mistake."""
-    Hospital(respx_mock, batches=batches, Patient=status)
+    told = httpx.Response(status, json=_outcome("error", "not-found"))
+    Hospital(respx_mock, batches=batches, Patient=status if batches else told)
 
     with pytest.raises(InputError) as refused:
         await pull()
 
     assert refused.value.code == "patient-not-found"
+
+
+async def test_a_404_of_no_fhir_server_is_no_unknown_patient(respx_mock: respx.MockRouter) -> None:
+    """Where every address is 404 in plain text, the URL is wrong, and nothing is known of the patient."""
+    respx_mock.route().respond(404, text="404 page not found")
+
+    with pytest.raises(Never, match="base URL"):
+        await pull()
 
 
 @pytest.mark.parametrize("patient", ["", "p/../../admin", "p?x=1", "p q", "Patient/", "x" * 65])
