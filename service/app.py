@@ -15,13 +15,18 @@ from service.api.service import Limits, Service
 from service.config import Settings
 from service.errors import SettingError
 from service.screeners import mappings, screener
-from service.servers import connected
+from service.servers import connected, write_server
 from service.study.load import study_ids
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the HTTP service; the definitions are loaded before it listens."""
-    screeners = [screener(settings, study) for study in study_ids(mappings(settings))]
+    """Return the HTTP service; the definitions are loaded before it listens.
+
+    Raises ``DefinitionError`` where one is wrong or there is no study, and ``SettingError``.
+    """
+    write_server(settings)  # refused before it listens, where it cannot be used
+    # Where there is no study, asking for the first one tells why.
+    screeners = [screener(settings, study) for study in study_ids(mappings(settings)) or (None,)]
     limits = Limits(
         body_bytes=settings.max_body_bytes, entries=settings.max_entries, screenings=settings.max_screenings
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from service.config import Settings, load_settings, unknown_names
-from service.errors import CandorError, DefinitionError
+from service.errors import CandorError, DefinitionError, SettingError, TryLater
 from service.screeners import load, mappings
 from service.servers import capabilities, read_server, write_server
 from service.study.checks import check_study
@@ -19,11 +19,12 @@ WRITTEN = ("ResearchSubject", "GuidanceResponse")
 
 
 class Finding(NamedTuple):
-    """One line: what was looked at, whether it is good, and what to do if not."""
+    """One line: what was looked at, whether it is good, what to do if not, and whether waiting may do."""
 
     good: bool
     what: str
     remedy: str = ""
+    later: bool = False
 
 
 def check(file: Path | None) -> Iterator[Finding]:
@@ -62,16 +63,21 @@ def _definitions(settings: Settings) -> Iterator[Finding]:
 
 
 def _hospital(settings: Settings) -> Iterator[Finding]:
-    if write_server(settings) is None:
+    try:
+        reads, writes = read_server(settings), write_server(settings)
+    except SettingError as error:
+        yield Finding(False, str(error))
+        return
+    if writes is None:
         yield Finding(True, "No hospital server is set (CANDOR_FHIR_URL): Bundles and files can be screened.")
         return
-    reads, writes = read_server(settings), write_server(settings)
     for server in dict.fromkeys(filter(None, (reads, writes))):
         name = "CANDOR_FHIR_URL" if server == reads else "CANDOR_FHIR_WRITE_URL"
         try:
             statement = asyncio.run(capabilities(server))
         except CandorError as error:
-            yield Finding(False, f"{name}: {error}", "Check the URL, the token, and that the server is up.")
+            remedy = "Check the URL, the token, and that the server is up."
+            yield Finding(False, f"{name}: {error}", remedy, isinstance(error, TryLater))
             continue
         yield from _capable(name, statement, writes=server == writes)
 
@@ -102,7 +108,13 @@ def _capable(name: str, statement: dict[str, Any], *, writes: bool) -> Iterator[
 
 def _interactions(statement: dict[str, Any]) -> dict[str, set[str]]:
     return {
-        str(resource.get("type")): {str(each.get("code")) for each in resource.get("interaction", [])}
-        for rest in statement.get("rest", [])
-        for resource in rest.get("resource", [])
+        str(resource.get("type")): {str(each.get("code")) for each in _objects(resource, "interaction")}
+        for rest in _objects(statement, "rest")
+        for resource in _objects(rest, "resource")
     }
+
+
+def _objects(parent: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return what is usable of an array that some server may have left out or filled in its own way."""
+    given = parent.get(name)
+    return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []

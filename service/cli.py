@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from service import __version__
-from service.config import Settings, load_settings
+from service.config import Settings, load_settings, unknown_names
 from service.eligibility.results import NotScreened
 from service.errors import CandorError, InputError, TryLater
 from service.output import JsonLines, Output
@@ -89,7 +89,7 @@ def screen(  # noqa: PLR0913, PLR0917 - one parameter an option
     config: Config = None,
 ) -> None:
     """Judge every criterion for the patients of SOURCE, or for one patient of the hospital server."""
-    settings = load_settings(config or context.obj)
+    settings = _settings(config or context.obj)
     only = reference_of(patient) if patient is not None else None
     day = as_of.date() if as_of else today()
     if source is None and only is None:
@@ -111,17 +111,17 @@ def check(context: typer.Context, config: Config = None) -> None:
 
     logs.log_to_stderr()
     out = terminal.console()
-    code = DONE
-    for good, what, remedy in checkup.check(config or context.obj):
+    codes = {DONE}
+    for good, what, remedy, later in checkup.check(config or context.obj):
         out.print(terminal.checked(what, remedy, good=good), soft_wrap=True)
-        code = code if good else SETTING
-    raise typer.Exit(code)
+        codes.add(DONE if good else LATER if later else SETTING)
+    raise typer.Exit(SETTING if SETTING in codes else max(codes))
 
 
 @cli.command("review-sheet")
 def print_review_sheet(context: typer.Context, study: Study = None, config: Config = None) -> None:
     """Print the page that a clinician signs: the protocol's words and the rules side by side (Markdown)."""
-    sys.stdout.write(review_sheet(load(load_settings(config or context.obj), study)))
+    sys.stdout.write(review_sheet(load(_settings(config or context.obj), study)))
 
 
 @cli.command("refresh-descendants")
@@ -138,7 +138,7 @@ def refresh_descendants(
     from service import logs, refresh  # noqa: PLC0415
 
     logs.log_to_stderr()
-    refresh.run(load_settings(config or context.obj), server, json=json, write=write)
+    refresh.run(_settings(config or context.obj), server, json=json, write=write)
 
 
 @cli.command("sign")
@@ -151,7 +151,7 @@ def print_signatures(
     config: Config = None,
 ) -> None:
     """Print the lines that sign criteria as they stand now, to be added to the study's reviews.yaml."""
-    loaded = load(load_settings(config or context.obj), study)
+    loaded = load(_settings(config or context.obj), study)
     wanted = [criterion.id for criterion in loaded.criteria] if criteria == ["ALL"] else criteria
     lines = [sign(loaded, criterion, role, today(), name) for criterion in wanted]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
@@ -163,7 +163,7 @@ def run_demo(context: typer.Context, config: Config = None) -> None:
     from service import demo, logs, terminal  # noqa: PLC0415
 
     logs.log_to_stderr()
-    demo.run(load_settings(config or context.obj), terminal.console())
+    demo.run(_settings(config or context.obj), terminal.console())
 
 
 @cli.command()
@@ -172,7 +172,15 @@ def serve(context: typer.Context, config: Config = None) -> None:
     from service import app, logs  # noqa: PLC0415
 
     logs.log_to_stderr()
-    app.serve(load_settings(config or context.obj))
+    app.serve(_settings(config or context.obj))
+
+
+def _settings(file: Path | None) -> Settings:
+    """Load the settings, and say which ones do nothing."""
+    settings = load_settings(file)
+    for name in unknown_names(file):
+        typer.echo(f"candor: {name} is no setting of this version: it does nothing.", err=True)
+    return settings
 
 
 def _screen_source(screener: Screener, path: Path, only: str | None, day: date, *, json: bool) -> int:

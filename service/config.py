@@ -12,11 +12,11 @@ import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from service.errors import SettingError
+from service.hospital.origins import Origin
 
 PREFIX = "CANDOR_"
 
@@ -25,6 +25,12 @@ _PLACE = re.compile(r" - at `\$\.?(\w*)`\Z")
 
 class Url(str):
     """An absolute address of a web server, without a slash at its end."""
+
+    __slots__ = ()
+
+
+class Token(str):
+    """A bearer token as it stands in a header."""
 
     __slots__ = ()
 
@@ -48,11 +54,12 @@ class Settings:
 
     fhir_url: Url | None = None
     fhir_write_url: Url | None = None
-    fhir_token: str | None = field(default=None, repr=False)
-    fhir_write_token: str | None = field(default=None, repr=False)
+    fhir_write_patient_system: str | None = None
+    fhir_token: Token | None = field(default=None, repr=False)
+    fhir_write_token: Token | None = field(default=None, repr=False)
 
     terminology_url: Url | None = None
-    terminology_token: str | None = field(default=None, repr=False)
+    terminology_token: Token | None = field(default=None, repr=False)
 
     host: str = "127.0.0.1"
     port: Port = 8000
@@ -116,14 +123,22 @@ def _special(kind: type, value: Any) -> Any:
     """Convert what msgspec does not know; its messages must not repeat the value, which may hold a password."""
     if not isinstance(value, str):
         raise ValueError("Expected text")  # noqa: TRY004 - what msgspec reports with the setting's name
-    return Path(value).expanduser() if kind is Path else read_url(value)
+    if kind is Path:
+        return Path(value).expanduser()
+    return _token(value.strip()) if kind is Token else read_url(value)
+
+
+def _token(value: str) -> Token:
+    if not value or not value.isascii() or not value.isprintable():
+        raise ValueError("Expected a token of printable ASCII characters")
+    return Token(value)
 
 
 def read_url(value: str) -> Url:
     """Take an address as it is set. Raises ``ValueError``, without the value."""
     try:
-        parts = urlsplit(value)
-        known = parts.scheme in {"http", "https"} and parts.hostname and parts.username is None
+        Origin.parse(value)
+        known = "?" not in value and "#" not in value
     except ValueError:
         known = False
     if not known:

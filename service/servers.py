@@ -11,6 +11,7 @@ from typing import Any
 from service.config import Settings
 from service.eligibility.results import Screening
 from service.eligibility.study import Study
+from service.errors import SettingError
 from service.hospital.client import FhirClient, Server
 from service.hospital.origins import Origin
 from service.hospital.plan import Plan, plan_for
@@ -57,10 +58,18 @@ def read_server(settings: Settings) -> Server | None:
 
 
 def write_server(settings: Settings) -> Server | None:
-    """Return the server that results are posted to, if one is set."""
+    """Return the server that results are posted to, if one is set.
+
+    Raises ``SettingError`` where patients have other ids there: a result must not go to whoever has the same one.
+    """
     url = settings.fhir_write_url or settings.fhir_url
     if url is None:
         return None
+    if settings.fhir_write_patient_system is not None:
+        raise SettingError(
+            "CANDOR_FHIR_WRITE_PATIENT_SYSTEM: this version finds patients of the write server by the same id alone; "
+            "remove the setting where the ids are the same, and CANDOR_FHIR_URL and CANDOR_FHIR_WRITE_URL where not."
+        )
     # A token is for the server that it was issued for: another one gets its own or none.
     same = settings.fhir_url is not None and Origin.parse(url)[:3] == Origin.parse(settings.fhir_url)[:3]
     return Server(base=url, token=settings.fhir_write_token or (settings.fhir_token if same else None))

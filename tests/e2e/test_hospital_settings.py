@@ -34,3 +34,115 @@ def test_a_retry_is_logged_on_stderr_alone(candor: Candor, hospital: respx.MockR
     assert run.code == 0, run.err
     assert json.loads(run.out)["patient"] == "Patient/demo-07"
     assert "retry" in run.err
+
+
+@pytest.mark.parametrize("command", [("screen", "--patient", "demo-07", "--write-back"), ("serve",), ("check",)])
+def test_no_result_goes_to_whoever_has_the_same_id(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter, command: tuple[str, ...]
+) -> None:
+    """Where patients are to be found by an identifier, which is not built, nothing is read or written: exit 3."""
+    monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
+    monkeypatch.setenv("CANDOR_FHIR_WRITE_PATIENT_SYSTEM", "urn:oid:1.2.3")
+    run = candor(*command)
+
+    assert run.code == 3
+    assert "CANDOR_FHIR_WRITE_PATIENT_SYSTEM: " in run.out + run.err
+    assert not respx_mock.calls
+
+
+def test_a_setting_that_does_nothing_is_said(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, hospital: respx.MockRouter
+) -> None:
+    """A setting that this version does not have is named on stderr, and the screening goes on without it."""
+    monkeypatch.setenv("CANDOR_FHIR_CLIENT_ID", "someone")
+    run = candor("screen", "--patient", "demo-07", *DAY, "--json")
+
+    assert run.code == 0
+    assert json.loads(run.out)["patient"] == "Patient/demo-07"
+    assert "CANDOR_FHIR_CLIENT_ID" in run.err
+    assert "someone" not in run.err
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://h/fhir x",
+        "http://h:99999/fhir",
+        "https://fhir.hospital.example/fhir?a=b",
+        "https://fhir.hospital.example/fhir#top",
+        "https://hôpital.example/fhir",
+        "https://me:secret@fhir.hospital.example/fhir",
+        "https://fhir.hospital.example/../fhir",
+    ],
+)
+def test_an_address_that_cannot_be_used_is_3(candor: Candor, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """An address that hides where it leads, or has more than a path, is refused by the setting's name alone."""
+    monkeypatch.setenv("CANDOR_FHIR_URL", url)
+    run = candor("screen", "--patient", "1")
+
+    assert (run.code, run.out) == (3, "")
+    assert "CANDOR_FHIR_URL: " in run.err
+    assert url not in run.err
+
+
+def test_the_end_of_line_of_a_token_is_not_sent(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, hospital: respx.MockRouter
+) -> None:
+    """A token that was read from a file with its end of line is sent without it."""
+    monkeypatch.setenv("CANDOR_FHIR_TOKEN", "abc.def\n")
+    run = candor("screen", "--patient", "demo-07", *DAY, "--json")
+
+    assert run.code == 0, run.err
+    assert hospital.calls[0].request.headers["Authorization"] == "Bearer abc.def"
+
+
+@pytest.mark.parametrize("token", ["secret\nX-Other: 1", "secret\x7f", "sécret", " \n"])
+def test_a_token_that_no_header_can_hold_is_3(candor: Candor, monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    """A token with controls or beyond ASCII is refused by the setting's name, and never repeated."""
+    monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
+    monkeypatch.setenv("CANDOR_FHIR_TOKEN", token)
+    run = candor("screen", "--patient", "1")
+
+    assert (run.code, run.out) == (3, "")
+    assert "CANDOR_FHIR_TOKEN: " in run.err
+    assert "cret" not in run.err
+
+
+def test_serve_without_a_study_is_3(candor: Candor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service does not start where there is nothing to screen for."""
+    monkeypatch.setenv("CANDOR_MAPPINGS", "/nowhere")
+    run = candor("serve")
+
+    assert (run.code, run.out) == (3, "")
+    assert "/nowhere" in run.err
+
+
+@pytest.mark.parametrize(("misspelt", "code"), [(False, 75), (True, 3)])
+def test_check_says_later_where_the_server_is_down(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter, misspelt: bool, code: int
+) -> None:
+    """A server that says later is 75 where nothing else is wrong, and 3 where a setting is wrong too."""
+    monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
+    if misspelt:
+        monkeypatch.setenv("CANDOR_FIHR_TOKEN", "x")
+    respx_mock.route().mock(httpx.Response(503, headers={"Retry-After": "600"}))
+    run = candor("check")
+
+    assert run.code == code, run.out
+    assert "503" in run.out
+
+
+@pytest.mark.parametrize(
+    "rest", [None, "all", [None], [{"resource": None}], [{"resource": ["x", {"type": "Patient", "interaction": None}]}]]
+)
+def test_check_survives_what_servers_say_of_themselves(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter, rest: Any
+) -> None:
+    """A CapabilityStatement whose arrays are null or hold other things allows no writing: exit 3."""
+    monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
+    statement = {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1", "rest": rest}
+    respx_mock.get(f"{SERVER}/metadata").mock(httpx.Response(200, json=statement))
+    run = candor("check")
+
+    assert run.code == 3
+    assert "ResearchSubject allows no create" in run.out
