@@ -18,10 +18,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from service.errors import InputError, NotFhirError
+from service.errors import NotFhirError
 from service.fhir.references import Located
 from service.population import ndjson
 from service.population.bundles import BY_INDEX, Piece, Place, names_nobody, pieces
+from service.population.files import Unread, find_files, nothing_in
 from service.population.grouping import Index, OutOfStepError, Seen, in_step
 from service.population.shared import Shared
 
@@ -38,36 +39,23 @@ class PatientRecords(NamedTuple):
     incomplete: bool
 
 
-class Unread(NamedTuple):
-    """A file or a line that was not read, and why; no content of it."""
-
-    file: str
-    line: int | None
-    detail: str
-
-
 def open_source(path: Path) -> Source:
-    """Open a file or a folder. Raises ``InputError``: ``source-missing``, or ``no-fhir`` for a folder without JSON."""
-    if not path.exists():
-        raise InputError(f"There is no {path}.", "source-missing")
-    if path.is_file():
-        return Source([path])
-    files = [file for file in path.rglob("*") if ndjson.kind_of(file) and file.is_file() and not _hidden(file, path)]
-    if not files:
-        raise InputError(f"{path} holds no .json and no .ndjson file.", "no-fhir")
-    return Source(sorted(files, key=_natural_order))
+    """Open a file or a folder. Raises ``InputError`` as ``find_files`` does."""
+    return Source(*find_files(path))
 
 
 class Source:
     """Files of FHIR JSON, read patient by patient."""
 
-    def __init__(self, files: list[Path]) -> None:
-        """Read these files in this order; ``open_source`` finds them."""
+    def __init__(self, files: list[Path], passed_over: list[Unread]) -> None:
+        """Read these files in this order; ``open_source`` finds them, and what it had to pass over."""
         self._files = files
+        self._passed_over = passed_over
         self._size = sum(file.stat().st_size for file in files)
         self._unread: dict[tuple[int, int | None], Unread] = {}
         self._shared = Shared()
         self._withheld: set[str] = set()  # patients named by a line that could not be read
+        self._anyones = bool(passed_over)  # what could not be read may be anyone's: no absence decides
         self._fhir = False
         self.total = 2 * self._size  # both passes
         self.done = 0
@@ -75,7 +63,9 @@ class Source:
     @property
     def problems(self) -> list[Unread]:
         """What could not be read so far, in the order of the files."""
-        return [self._unread[key] for key in sorted(self._unread, key=lambda key: (key[0], key[1] or 0))]
+        return self._passed_over + [
+            self._unread[key] for key in sorted(self._unread, key=lambda key: (key[0], key[1] or 0))
+        ]
 
     def patients(self, only: str | None = None) -> Iterator[PatientRecords]:
         """Yield each patient, or the one that ``only`` names (``123`` or ``Patient/123``).
@@ -92,7 +82,7 @@ class Source:
         self.done = self.total
         self._check_fhir()
         if nobody:
-            raise InputError("The source holds no patient.", "no-patient")
+            raise nothing_in("The source holds no patient.", "no-patient", self.problems)
 
     def _one(self, name: str) -> Iterator[PatientRecords]:
         self.total = self._size
@@ -149,6 +139,7 @@ class Source:
                             self._nobodys(piece)
             except ndjson.READ_ERRORS:
                 self._refuse(Place(number, None, 0), "The file cannot be read, or breaks off.")
+                self._anyones = True
 
     def _texts(self, number: int) -> Iterator[tuple[Place, bytes]]:
         path = self._files[number]
@@ -160,6 +151,7 @@ class Source:
             place = Place(number, line.number, line.offset)
             if line.data is None:
                 self._refuse(place, _TOO_LONG)
+                self._anyones = True
             else:
                 yield place, line.data
 
@@ -168,7 +160,10 @@ class Source:
             found = pieces(data, place)
         except NotFhirError as error:
             self._refuse(place, str(error))
-            self._withheld.update(f"Patient/{name.decode(errors='replace')}" for name in _NAMED.findall(data))
+            named = _NAMED.findall(data)
+            self._withheld.update(f"Patient/{name.decode(errors='replace')}" for name in named)
+            # A line is of whom it names, a cut file also of those beyond the cut; whole JSON may be no chart at all.
+            self._anyones |= error.code == "not-json" if place.line is None else not named
             return []
         self._fhir = True
         return found
@@ -176,6 +171,7 @@ class Source:
     def _nobodys(self, piece: Piece) -> None:
         if names_nobody(piece):
             self._refuse(piece.place, _NAMES_NOBODY)
+            self._anyones = True
         else:
             self._shared.keep(piece)
 
@@ -187,7 +183,7 @@ class Source:
 
     def _records(self, owner: str, found: list[Piece]) -> PatientRecords:
         resources: list[Located] = []
-        incomplete = owner in self._withheld
+        incomplete = self._anyones or owner in self._withheld
         for piece in found:
             try:
                 resources += piece.records()
@@ -208,16 +204,7 @@ class Source:
 
     def _check_fhir(self) -> None:
         if not self._fhir:
-            raise InputError("There is no FHIR JSON in the source.", "no-fhir")
-
-
-def _hidden(file: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(folder).parts)
-
-
-def _natural_order(path: Path) -> list[tuple[int, str]]:
-    """``2.Condition.ndjson`` comes before ``10.Condition.ndjson``."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
+            raise nothing_in("There is no FHIR JSON in the source.", "no-fhir", self.problems)
 
 
 def _type_in_name(path: Path) -> str:

@@ -1,12 +1,17 @@
 """What cannot be read is named by file and line, costs nobody else a record, and marks whose chart it may be."""
 
+import errno
 import gzip
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from service.errors import InputError
 from service.population import ndjson
-from service.population.sources import Source, Unread, open_source
+from service.population.files import Unread
+from service.population.sources import Source, open_source
 from tests.builders import bundle, condition, observation, patient, resource
 from tests.verdicts import as_json
 
@@ -49,7 +54,7 @@ def test_a_number_beyond_all_bounds_loses_one_record(tmp_path: Path) -> None:
 
 
 def test_a_file_that_does_not_parse_is_refused_and_the_others_are_read(tmp_path: Path) -> None:
-    """Nothing of a broken Bundle counts; whoever it names has records missing."""
+    """Nothing of a broken Bundle counts; whom it held beyond the break nobody knows, so all have records missing."""
     (tmp_path / "good.json").write_bytes(as_json(bundle(patient(id="a"), condition("M34.0"))))
     (tmp_path / "bad.json").write_bytes(as_json(bundle(patient(id="b"), condition("M34.0")))[:-3])
     (tmp_path / "also.json").write_bytes(as_json(bundle(patient(id="b"))))
@@ -57,7 +62,7 @@ def test_a_file_that_does_not_parse_is_refused_and_the_others_are_read(tmp_path:
 
     found = {one.patient: one.incomplete for one in source.patients()}
 
-    assert found == {"Patient/a": False, "Patient/b": True}
+    assert found == {"Patient/a": True, "Patient/b": True}
     assert told(source) == [("bad.json", None)]
 
 
@@ -103,6 +108,104 @@ def test_a_record_that_does_not_say_whose_it_is_is_reported(tmp_path: Path, subj
 
     assert [len(one.resources) for one in source.patients()] == [1, 1]
     assert told(source) == [("Condition.ndjson", 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param("Condition.ndjson.gz", gzip.compress(OF_B + b"}\n")[:-6], id="a cut archive"),
+        pytest.param("Condition.ndjson", b'{"resourceType":"Condition","id":"c","code":{', id="a line cut early"),
+        pytest.param("Condition.ndjson", b'{"resourceType":"Condition","id":"c"}', id="a record of nobody"),
+        pytest.param("Condition.ndjson", OF_B + b"x" * ndjson.LONGEST, id="a line without end"),
+        pytest.param("b.json", as_json(bundle(patient(id="b"), condition("M34.0")))[:-3], id="a cut Bundle"),
+    ],
+)
+@pytest.mark.parametrize("order", ["ab", "ba"])
+@pytest.mark.parametrize("only", [None, "a"])
+def test_what_may_be_anyones_leaves_everybody_incomplete(
+    tmp_path: Path, name: str, content: bytes, order: str, only: str | None
+) -> None:
+    """Whose records were lost is unknown: no absence counts for anybody, from the first patient on."""
+    (tmp_path / "Patient.ndjson").write_bytes(GOOD)
+    flags = [as_json(resource("Flag", id="flag", subject={"reference": f"Patient/{one}"})) for one in order]
+    (tmp_path / "Flag.ndjson").write_bytes(b"\n".join(flags))
+    (tmp_path / name).write_bytes(content)
+
+    found = {one.patient: one.incomplete for one in open_source(tmp_path).patients(only)}
+
+    assert found == {f"Patient/{one}": True for one in only or "ab"}
+
+
+def test_json_that_is_no_chart_costs_nobody_anything(tmp_path: Path) -> None:
+    """The manifest of an export is named, but no record is missing for it."""
+    (tmp_path / "Patient.ndjson").write_bytes(GOOD)
+    (tmp_path / "manifest.json").write_text('{"transactionTime": "2026-11-01T00:00:00Z", "output": []}')
+    source = open_source(tmp_path)
+
+    assert [one.incomplete for one in source.patients()] == [False, False]
+    assert told(source) == [("manifest.json", None)]
+
+
+def test_a_file_that_is_not_there_behind_its_link_leaves_everybody_incomplete(tmp_path: Path) -> None:
+    """So does a pipe, which is not waited for."""
+    (tmp_path / "Patient.ndjson").write_bytes(GOOD)
+    (tmp_path / "Condition.ndjson").symlink_to(tmp_path / "gone")
+    os.mkfifo(tmp_path / "Procedure.ndjson")
+    source = open_source(tmp_path)
+
+    assert [one.incomplete for one in source.patients()] == [True, True]
+    assert sorted(told(source)) == [("Condition.ndjson", None), ("Procedure.ndjson", None)]
+
+
+def close(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody list a folder, not even root, whom its mode would not stop."""
+    scandir = os.scandir
+
+    def refusing(path: str) -> Any:
+        if Path(path) == folder:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+
+
+def test_a_closed_folder_leaves_everybody_incomplete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it holds may be anyone's; a hidden one is none of ours."""
+    (tmp_path / "Patient.ndjson").write_bytes(GOOD)
+    (tmp_path / ".closed").mkdir()
+    (tmp_path / "closed").mkdir()
+    close(tmp_path / ".closed", monkeypatch)
+    assert not any(one.incomplete for one in open_source(tmp_path).patients())
+
+    close(tmp_path / "closed", monkeypatch)
+    source = open_source(tmp_path)
+
+    assert [one.incomplete for one in source.patients()] == [True, True]
+    assert told(source) == [("closed", None)]
+
+
+def test_a_source_that_cannot_be_reached_is_an_input_error(tmp_path: Path) -> None:
+    """It is there, but leads nowhere; a pipe can be read only once."""
+    (tmp_path / "loop.json").symlink_to(tmp_path / "loop.json")
+    os.mkfifo(tmp_path / "pipe.json")
+    for name in ("loop.json", "pipe.json"):
+        with pytest.raises(InputError, match=name) as error:
+            open_source(tmp_path / name)
+        assert error.value.code == "source-unreadable"
+
+
+def test_nothing_to_screen_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a source of which nothing could be read, the error names the first place and reason."""
+    (tmp_path / "closed").mkdir()
+    close(tmp_path / "closed", monkeypatch)
+    with pytest.raises(InputError, match=r"closed: The folder cannot be read: Permission denied\."):
+        open_source(tmp_path)
+
+    (tmp_path / "all.ndjson").write_bytes(b"\n" + OF_B)
+    with pytest.raises(InputError, match=r"no FHIR JSON in the source\. .*closed: .* \(1 more could not be read\.\)"):
+        list(open_source(tmp_path).patients())
+    with pytest.raises(InputError, match=r"no FHIR JSON .*all\.ndjson:2: The JSON ends too early"):
+        list(open_source(tmp_path / "all.ndjson").patients())
 
 
 def test_records_that_are_nobodys_by_nature_are_no_problem(tmp_path: Path) -> None:
