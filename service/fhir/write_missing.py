@@ -13,6 +13,13 @@ from service.eligibility.study import Study
 _LOINC = "http://loinc.org"
 _UCUM = "http://unitsofmeasure.org"
 _DATED = {"Observation": "effective", "DiagnosticReport": "effective", "Procedure": "performed"}
+# Where FHIR R4 has the code of what is meant; a type that is not named here is asked for whole.
+_CODED = {
+    **dict.fromkeys(("AllergyIntolerance", "Condition", "DiagnosticReport", "Observation", "Procedure"), "code"),
+    **dict.fromkeys(("MedicationAdministration", "MedicationRequest", "MedicationStatement"), "medication"),
+    "AdverseEvent": "event",
+}
+_NOT_ASKED_FOR = {"Patient", "ResearchStudy"}  # the one is at hand, the other is no record of a patient
 _MOST_CODES = 20  # a request for people and order sets; a class of 2,000 diagnoses is named by its first codes
 
 
@@ -26,10 +33,10 @@ def _of_notion(study: Study, notion: Notion | None) -> Iterator[dict[str, Any]]:
     if notion is None:  # a person's word, of which there are no records
         return
     codes = _codes(study, notion)
-    for kind in notion.resources:
+    for kind in (kind for kind in notion.resources if kind not in _NOT_ASKED_FOR):
         wanted: dict[str, Any] = {"type": kind}
-        if codes:
-            wanted["codeFilter"] = [{"path": "code", "code": codes}]
+        if codes and kind in _CODED:
+            wanted["codeFilter"] = [{"path": _CODED[kind], "code": codes}]
         if notion.window is not None and kind in _DATED:
             count, unit = notion.window
             age = {"value": count, "unit": unit, "system": _UCUM, "code": unit}

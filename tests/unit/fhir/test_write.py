@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from service import __version__
-from service.eligibility.results import Status
+from service.eligibility.findings import Reason
+from service.eligibility.results import Missing, Status
 from service.fhir.write import Known, encode, write_transaction
 from service.fhir.write_guidance import read_view, view_of
 from tests.screenings import NOW, screening
@@ -122,6 +123,25 @@ def test_what_is_missing_is_asked_for() -> None:
     done = entries(write_transaction(complete, Known(), NOW))["GuidanceResponse"]["resource"]
     assert done["status"] == "success"
     assert "dataRequirement" not in done
+
+
+def test_codes_are_asked_for_where_the_type_has_them(fhir_schema: Callable[[dict[str, Any]], None]) -> None:
+    """A filter names an element that R4 gives the type; of other types no codes are asked for, of some nothing."""
+    every = tuple(Missing(name, Reason.NO_RECORD, ("E3",)) for name in screening().study.notions)
+    transaction = write_transaction(screening()._replace(missing=every), Known(), NOW)
+    wanted = entries(transaction)["GuidanceResponse"]["resource"]["dataRequirement"]
+
+    paths = {(each["type"], part["path"]) for each in wanted for part in each.get("codeFilter", [])}
+    whole = {each["type"] for each in wanted} - {kind for kind, _ in paths}
+
+    fhir_schema(json.loads(encode(transaction)))
+    coded = ("AllergyIntolerance", "Condition", "DiagnosticReport", "Observation", "Procedure")
+    assert paths == {
+        *((kind, "code") for kind in coded),
+        *((kind, "medication") for kind in ("MedicationAdministration", "MedicationRequest", "MedicationStatement")),
+        ("AdverseEvent", "event"),
+    }
+    assert whole == {"Consent", "Coverage", "RelatedPerson", "ResearchSubject"}
 
 
 def test_records_that_the_server_does_not_hold_are_named_by_text() -> None:
