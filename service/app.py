@@ -44,7 +44,14 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until stopped. Raises ``SettingError`` rather than listen to strangers without authentication."""
+    """Serve until stopped. Raises as ``refuse_strangers`` and ``create_app`` do."""
+    refuse_strangers(settings)
+    # No access log: a URL may name a patient.
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False, server_header=False)
+
+
+def refuse_strangers(settings: Settings) -> None:
+    """Raise ``SettingError`` where the service would listen to other machines without authentication."""
     if not settings.loopback:
         reached = f"CANDOR_HOST: {settings.host} is reached from other machines"
         if settings.oidc_issuer is None:
@@ -53,5 +60,3 @@ def serve(settings: Settings) -> None:
             f"{reached}, and this version does not verify the tokens of CANDOR_OIDC_ISSUER yet: "
             "listen on 127.0.0.1, behind a proxy that does."
         )
-    # No access log: a URL may name a patient.
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False, server_header=False)

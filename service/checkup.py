@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from service.app import refuse_strangers
 from service.config import Settings, load_settings, unknown_names
 from service.errors import CandorError, DefinitionError, SettingError, TryLater
 from service.screeners import load, mappings
@@ -37,8 +39,19 @@ def check(file: Path | None) -> Iterator[Finding]:
     yield Finding(True, "Settings are readable.")
     for name in unknown_names(file):
         yield Finding(False, f"{name} is no setting of this version.", "Remove it, or correct its spelling.")
+    yield from _machine(settings)
     yield from _definitions(settings)
     yield from _hospital(settings)
+
+
+def _machine(settings: Settings) -> Iterator[Finding]:
+    try:
+        refuse_strangers(settings)
+    except SettingError as error:
+        yield Finding(False, str(error))
+    there = next(folder for folder in (settings.home, *settings.home.absolute().parents) if folder.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        yield Finding(False, f"CANDOR_HOME: nothing can be kept in {settings.home}.", "Set a folder that we may write.")
 
 
 def _definitions(settings: Settings) -> Iterator[Finding]:
@@ -54,6 +67,9 @@ def _definitions(settings: Settings) -> Iterator[Finding]:
             problems = check_study(loaded, folder)
         except DefinitionError as error:
             yield Finding(False, str(error))
+            continue
+        except OSError as error:
+            yield Finding(False, f"{error.filename}: cannot be read ({error.strerror}).")
             continue
         yield from (Finding(False, str(problem)) for problem in problems)
         if not problems:

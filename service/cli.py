@@ -6,6 +6,7 @@ screen: the commands that need them import them.
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from service import __version__
 from service.config import Settings, load_settings, unknown_names
 from service.eligibility.results import NotScreened
 from service.errors import CandorError, InputError, TryLater
-from service.output import JsonLines, Output
+from service.output import JsonLines, Output, drop_rest
 from service.population.sources import Source, open_source
 from service.screeners import load, screener
 from service.screening.patient import Answer, Result, Screener, reference_of, today
@@ -29,6 +30,7 @@ from service.screening.ports import Pulled
 from service.study.review_sheet import review_sheet
 from service.study.signoff import sign
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a disk says that takes no more
 DONE, BUG, USAGE, SETTING, IN_PART, LATER = 0, 1, 2, 3, 4, 75
 
 cli = typer.Typer(
@@ -152,7 +154,10 @@ def print_signatures(
 ) -> None:
     """Print the lines that sign criteria as they stand now, to be added to the study's reviews.yaml."""
     loaded = load(_settings(config or context.obj), study)
-    wanted = [criterion.id for criterion in loaded.criteria] if criteria == ["ALL"] else criteria
+    known = [criterion.id for criterion in loaded.criteria]
+    wanted = known if criteria == ["ALL"] else criteria
+    if strange := sorted(set(wanted) - set(known)):
+        raise InputError(f"There is no criterion {', '.join(strange)}; there are: {', '.join(known)}.")
     lines = [sign(loaded, criterion, role, today(), name) for criterion in wanted]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 
@@ -263,6 +268,10 @@ def main() -> None:
         sys.stderr.write(f"candor: {error}\n")
         sys.exit(exit_code(error))
     except Exception as bug:  # noqa: BLE001 - its message could hold clinical values, a traceback repeats it
+        if isinstance(bug, OSError) and bug.errno in FULL:
+            drop_rest()
+            sys.stderr.write(f"candor: results cannot be written ({bug.strerror}).\n")
+            sys.exit(IN_PART)
         place = extract_tb(bug.__traceback__)[-1]
         sys.stderr.write(f"candor: a bug: {type(bug).__name__} at {place.filename}:{place.lineno}; please report it.\n")
         sys.exit(BUG)

@@ -15,6 +15,7 @@ from rich.text import Text
 from service import terminal
 from service.config import Settings
 from service.eligibility.results import Screening
+from service.errors import SettingError
 from service.fhir.decode import decode
 from service.hospital.local import LocalShelf
 from service.screeners import screener
@@ -35,11 +36,17 @@ What to try next:
 
 
 def run(settings: Settings, console: Console) -> None:
-    """Screen the sample charts, keep the results under the settings' home, and print everything."""
+    """Screen the sample charts, keep the results under the settings' home, and print everything.
+
+    Raises ``SettingError`` where nothing can be kept there.
+    """
     shipped = screener(replace(settings, site=None, fhir_url=None))
     results = {name: shipped.screen_bundle(chart, AS_OF) for name, chart in charts().items()}
     folder = settings.home / "demo"
-    asyncio.run(_post(results.values(), PostedResults(LocalShelf(folder))))
+    try:
+        asyncio.run(_post(results.values(), PostedResults(LocalShelf(folder))))
+    except OSError as error:
+        raise SettingError(f"CANDOR_HOME: nothing can be kept in {folder} ({error.strerror}).") from None
 
     console.print(Text(f"{len(results)} sample charts, screened as of {AS_OF}:", style="bold"))
     table = terminal.Tables(console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Protocol
 from uuid import uuid4
@@ -26,9 +27,18 @@ class JsonLines:
     """One JSON document a line on stdout, flushed as it goes; of one patient, that is one object."""
 
     def put(self, result: Screening | NotScreened, written: Document | None = None) -> None:
-        """Write one line."""
-        sys.stdout.buffer.write(encode(document(result, id=str(uuid4()), written=written)) + b"\n")
-        sys.stdout.buffer.flush()
+        """Write one line. A reader that has read enough, such as ``head``, ends the program quietly."""
+        try:
+            sys.stdout.buffer.write(encode(document(result, id=str(uuid4()), written=written)) + b"\n")
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            drop_rest()
+            raise SystemExit(0) from None
 
     def end(self) -> None:
         """Nothing is left to say."""
+
+
+def drop_rest() -> None:
+    """Let what stdout still holds go nowhere: the interpreter would fail to write it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -28,10 +28,21 @@ WIDTH = 120  # where the output is no terminal
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
+class _Console(Console):
+    """A console whose reader may go away: ``candor … | head`` is no failure."""
+
+    def on_broken_pipe(self) -> None:
+        """End the program quietly."""
+        try:
+            super().on_broken_pipe()
+        except SystemExit:
+            raise SystemExit(0) from None
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return a console for results (stdout) or for everything else (stderr)."""
-    plain = Console(stderr=stderr, highlight=False, soft_wrap=stderr)
-    return plain if plain.is_terminal else Console(stderr=stderr, highlight=False, soft_wrap=stderr, width=WIDTH)
+    plain = _Console(stderr=stderr, highlight=False, soft_wrap=stderr)
+    return plain if plain.is_terminal else _Console(stderr=stderr, highlight=False, soft_wrap=stderr, width=WIDTH)
 
 
 def whole(result: Screening | NotScreened) -> RenderableType:

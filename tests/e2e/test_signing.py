@@ -41,8 +41,8 @@ def test_a_signature_holds_until_the_content_changes(
 
 
 def test_only_criteria_of_the_study_are_signed(candor: Candor) -> None:
-    """A criterion that is not there is a sentence that names those that are, and exit 3."""
+    """A criterion that is not there is a sentence that names those that are, and exit 2."""
     run = candor("sign", "I99", "--role", "investigator")
 
-    assert (run.code, run.out) == (3, "")
-    assert "no criterion I99" in run.err
+    assert (run.code, run.out) == (2, "")
+    assert "no criterion I99; there are: I1," in run.err

@@ -1,0 +1,76 @@
+"""What the machine around the command line may do to it: full disks, closed pipes, folders that take nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from service.study.load import default_mappings
+from tests.e2e.test_command_line import DAY, Candor, ChartFile, folder_of
+
+
+@pytest.mark.parametrize("options", [("--json",), ()])
+def test_a_reader_that_has_read_enough_is_no_failure(chart_file: ChartFile, options: tuple[str, ...]) -> None:
+    """`candor … | head` exits 0 and says nothing, as JSON and as a table."""
+    folder = folder_of(chart_file, "01-shown-in-full", "02-early-disease", "03-french-codes")
+    command = [sys.executable, "-m", "service", "screen", str(folder), *DAY, *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+
+    assert (process.returncode, said) == (0, b"")
+
+
+@pytest.mark.parametrize("options", [("--json",), ()])
+def test_a_full_disk_is_said(chart_file: ChartFile, options: tuple[str, ...]) -> None:
+    """Results that the disk does not take are told in one sentence: done in part, exit 4."""
+    command = [sys.executable, "-m", "service", "screen", str(chart_file("01-shown-in-full")), *DAY, *options]
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+
+    assert run.returncode == 4
+    assert run.stderr.startswith(b"candor: results cannot be written (")
+    assert run.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("command", ["demo", "check"])
+def test_a_home_that_takes_nothing_is_3(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    """Where CANDOR_HOME is a file, or lies below one, the setting is named."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CANDOR_HOME", str(tmp_path / "file"))
+    run = candor(command)
+
+    assert run.code == 3
+    assert "CANDOR_HOME: " in run.out + run.err
+    assert "a bug" not in run.err
+
+
+def test_check_says_what_serve_would_refuse(candor: Candor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address that `serve` refuses to listen on is found by `check` as well."""
+    monkeypatch.setenv("CANDOR_HOST", "0.0.0.0")  # noqa: S104 - that is what is refused
+    run = candor("check")
+
+    assert run.code == 3
+    assert "CANDOR_HOST: " in run.out
+
+
+def test_check_names_a_definition_that_cannot_be_read(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A definition that is there and cannot be opened is named: exit 3."""
+    mappings = copytree(default_mappings(), tmp_path / "mappings")
+    (mappings / "units.yaml").unlink()
+    (mappings / "units.yaml").mkdir()
+    monkeypatch.setenv("CANDOR_MAPPINGS", str(mappings))
+    run = candor("check")
+
+    assert run.code == 3
+    assert "units.yaml" in run.out
