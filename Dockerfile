@@ -28,7 +28,8 @@ ENV PATH=/opt/candor/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     CANDOR_HOME=/var/lib/candor \
     CANDOR_PORT=8000
-# Reached from outside the container, so the service starts only where CANDOR_OIDC_ISSUER is set as well.
+# Reached from outside the container, where this version refuses to serve because it cannot verify who asks. A proxy
+# that can, and that shares the container's network, may ask a service with CANDOR_HOST=127.0.0.1.
 ENV CANDOR_HOST=0.0.0.0
 USER 10001:10001
 WORKDIR /var/lib/candor
