@@ -68,9 +68,6 @@ def _definitions(settings: Settings) -> Iterator[Finding]:
         except DefinitionError as error:
             yield Finding(False, str(error))
             continue
-        except OSError as error:
-            yield Finding(False, f"{error.filename}: cannot be read ({error.strerror}).")
-            continue
         yield from (Finding(False, str(problem)) for problem in problems)
         if not problems:
             rules = loaded.rulebook

@@ -43,6 +43,8 @@ def read_protocol(path: Path) -> Protocol:
         whole = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise DefinitionError(str(path), None, "the file is missing.", "Put the registry's text there.") from None
+    except OSError as error:
+        raise DefinitionError(str(path), None, f"the file cannot be read: {error.strerror}.") from None
     written, _, text = whole.removeprefix(_FENCE).partition(_FENCE)
     if not whole.startswith(_FENCE) or not text:
         raise DefinitionError(str(path), 1, "the head between two '---' lines is missing.", "Write source and sha256.")

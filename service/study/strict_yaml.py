@@ -58,6 +58,8 @@ def read_yaml(path: Path) -> Map:
         raise DefinitionError(str(path), None, "the file is missing.") from None
     except UnicodeDecodeError:
         raise DefinitionError(str(path), None, "the file is not UTF-8.", "Save it as UTF-8.") from None
+    except OSError as error:
+        raise DefinitionError(str(path), None, f"the file cannot be read: {error.strerror}.") from None
     return parse_yaml(text, str(path))
 
 

@@ -62,15 +62,25 @@ def test_check_says_what_serve_would_refuse(candor: Candor, monkeypatch: pytest.
     assert "CANDOR_HOST: " in run.out
 
 
-def test_check_names_a_definition_that_cannot_be_read(
-    candor: Candor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("command", [("check",), ("review-sheet",), ("serve",)])
+@pytest.mark.parametrize("file", ["units.yaml", "studies/NCT06722105/protocol.md"])
+def test_a_definition_that_cannot_be_read_is_3(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str, command: tuple[str, ...]
 ) -> None:
-    """A definition that is there and cannot be opened is named: exit 3."""
+    """A definition that is there and cannot be opened is named."""
     mappings = copytree(default_mappings(), tmp_path / "mappings")
-    (mappings / "units.yaml").unlink()
-    (mappings / "units.yaml").mkdir()
+    (mappings / file).unlink()
+    (mappings / file).mkdir()
     monkeypatch.setenv("CANDOR_MAPPINGS", str(mappings))
-    run = candor("check")
+    run = candor(*command)
 
     assert run.code == 3
-    assert "units.yaml" in run.out
+    assert f"{file}: the file cannot be read" in run.out + run.err
+
+
+def test_results_that_would_go_nowhere_are_refused(chart_file: ChartFile) -> None:
+    """With stdout closed nothing is screened: exit 2 and a sentence."""
+    command = f'"{sys.executable}" -m service screen "{chart_file("01-shown-in-full")}" --json >&-'
+    run = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+
+    assert (run.returncode, run.stderr) == (2, "candor: stdout is closed: results would go nowhere.\n")
