@@ -5,8 +5,12 @@ Of equal keys in one object the last wins.
 
 from __future__ import annotations
 
+import asyncio
+import re
 from datetime import date
+from email.message import Message
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 from fastapi import Request
@@ -29,19 +33,40 @@ class ScreeningRequest(msgspec.Struct, forbid_unknown_fields=True):
     write_back: bool = False
 
 
-class _Entries(msgspec.Struct):
-    entry: list[msgspec.Raw] = []
+class _Outline(msgspec.Struct):
+    kind: Any = msgspec.field(name="resourceType", default=None)
+    entry: msgspec.Raw = _NOTHING
 
 
 _decoder = msgspec.json.Decoder(ScreeningRequest)
-_entries = msgspec.json.Decoder(_Entries)
+_outline = msgspec.json.Decoder(_Outline)
+_entries = msgspec.json.Decoder(list[msgspec.Raw])
+_PLACE = re.compile(r"at `\$\.(\w+)`\Z")
 
 
-async def read_json(request: Request, limit: int) -> bytes:
-    """Read the body, at most ``limit`` bytes. Raises a ``Problem``: 413, 415."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json" or request.headers.get("content-encoding", "identity") != "identity":
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", "Send plain application/json.")
+async def read_json(request: Request, limit: int, seconds: float) -> bytes:
+    """Read the body, at most ``limit`` bytes and for at most ``seconds``. Raises a ``Problem``: 408, 413, 415."""
+    if not _is_plain_json(request):
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", "Send plain application/json, in UTF-8.")
+    try:
+        async with asyncio.timeout(seconds):
+            return await _read(request, limit)
+    except TimeoutError:
+        detail = f"The body has to arrive within {seconds:g} seconds."
+        raise Problem(HTTPStatus.REQUEST_TIMEOUT, "too-slow", detail) from None
+
+
+def _is_plain_json(request: Request) -> bool:
+    content = Message()
+    content["Content-Type"] = request.headers.get("content-type", "")
+    return (
+        content.get_content_type() == "application/json"
+        and str(content.get_param("charset", "utf-8")).lower() in ("utf-8", "utf8", "us-ascii")
+        and request.headers.get("content-encoding", "identity") == "identity"
+    )
+
+
+async def _read(request: Request, limit: int) -> bytes:
     too_large = Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", f"The body may have {limit} bytes.")
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
@@ -61,18 +86,16 @@ def decode(body: bytes, max_entries: int) -> ScreeningRequest:
         if not text.isascii():
             text.decode()  # the Bundle is passed over here: the reader decodes what it needs of it
         wanted = _decoder.decode(text)
-    except msgspec.ValidationError:
-        raise _misnamed() from None
+    except msgspec.ValidationError as error:
+        raise _misnamed(error) from None
     except RecursionError:
         raise Problem(HTTPStatus.BAD_REQUEST, "nested-too-deeply", "The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Problem(HTTPStatus.BAD_REQUEST, "not-json", "The body is not JSON (RFC 8259; NaN is none).") from None
     bundle = b"" if wanted.bundle == _NULL else bytes(wanted.bundle)
-    if bundle and not bundle.startswith(b"{"):
-        raise _misnamed()
     if (wanted.patient is None) is not bool(bundle):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "patient-or-bundle", "Send either patient or bundle.")
-    if _entries_in(bundle) > max_entries:
+    if bundle and _entries_in(bundle) > max_entries:
         raise Problem(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-many-entries", f"The Bundle may have {max_entries} entries."
         )
@@ -80,12 +103,20 @@ def decode(body: bytes, max_entries: int) -> ScreeningRequest:
 
 
 def _entries_in(bundle: bytes) -> int:
-    try:
-        return len(_entries.decode(bundle).entry) if bundle else 0
-    except msgspec.ValidationError:  # what is no list is for the reader
-        return 0
+    outline = _outline.decode(bundle) if bundle.startswith(b"{") else None
+    if outline is None or outline.kind != "Bundle":
+        raise _invalid("The member bundle is no FHIR Bundle.")
+    entries = bytes(outline.entry)
+    return len(_entries.decode(entries)) if entries.startswith(b"[") else 0  # what is no list is for the reader
 
 
-def _misnamed() -> Problem:
-    detail = "The body has a member of another name or type than openapi.yaml gives it."
+def _misnamed(error: msgspec.ValidationError) -> Problem:
+    """Name the member that is wrong if it is one of ours: any other name is the caller's text."""
+    place = _PLACE.search(str(error))
+    if place and place[1] in ScreeningRequest.__struct_fields__:
+        return _invalid(f"The member {place[1]} has another type than openapi.yaml gives it.")
+    return _invalid(f"The body is an object of these members: {', '.join(ScreeningRequest.__struct_fields__)}.")
+
+
+def _invalid(detail: str) -> Problem:
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-body", detail)

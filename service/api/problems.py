@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,11 +12,13 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.eligibility.results import NotScreened
 from service.errors import InputError, Never, TryLater
 
+_PACKAGE = Path(__file__).parents[1]
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 30  # seconds, where the hospital server did not say
 RETRY_AFTER_REFUSAL = 300  # seconds; somebody has to change a setting first
@@ -31,11 +34,12 @@ MEANING = {
     HTTPStatus.BAD_REQUEST: "Not JSON, NaN, or nested too deeply.",
     HTTPStatus.FORBIDDEN: "The patient may not be screened (`not-permitted`).",
     HTTPStatus.NOT_FOUND: "Unknown patient, study or screening.",
+    HTTPStatus.REQUEST_TIMEOUT: "The body did not arrive in time.",
     HTTPStatus.CONFLICT: "No hospital server is configured.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body or the Bundle is too large.",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not application/json.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not application/json in UTF-8.",
     HTTPStatus.UNPROCESSABLE_ENTITY: (
-        "Neither or both of `patient` and `bundle`, no or several patients in the Bundle, "
+        "Neither or both of `patient` and `bundle`, a `bundle` that is no Bundle, no or several patients in it, "
         "`patient-replaced` or `patient-unreadable`."
     ),
     HTTPStatus.TOO_MANY_REQUESTS: "As many screenings as allowed are under way; see `Retry-After`.",
@@ -67,6 +71,8 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
         """The answer."""
         content = {"title": self.status.phrase, "status": int(self.status), "code": self.code, "detail": self.detail}
         headers = {} if self.retry_after is None else {"Retry-After": str(max(1, round(self.retry_after)))}
+        if self.status == HTTPStatus.REQUEST_TIMEOUT:
+            headers["Connection"] = "close"  # the rest of the body is not waited for
         if self.replaced_by is not None:
             content["replaced_by"] = self.replaced_by
         return Response(msgspec.json.encode(content), int(self.status), headers, MEDIA_TYPE)
@@ -130,13 +136,22 @@ class LastResort:
 
         try:
             await self.app(scope, receive, watched)
+        except ClientDisconnect:
+            log.info("client-gone")  # nobody is left to answer
         except Exception as error:
             if scope["type"] != "http":
                 raise
-            place = traceback.extract_tb(error.__traceback__)[-1]
+            place = _place_of(error)
             log.error("bug", error=type(error).__name__, file=place.filename, line=place.lineno)  # noqa: TRY400 - no message
             if not begun:
                 await _problem_of(error).response(scope, receive, send)
+
+
+def _place_of(error: Exception) -> traceback.FrameSummary:
+    """Return the last place in this package that the error came through, or else where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    return (ours or frames)[-1]
 
 
 def install(app: FastAPI) -> None:

@@ -37,6 +37,7 @@ _BODY = {
             HTTPStatus.BAD_REQUEST,
             HTTPStatus.FORBIDDEN,
             HTTPStatus.NOT_FOUND,
+            HTTPStatus.REQUEST_TIMEOUT,
             HTTPStatus.CONFLICT,
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -51,9 +52,11 @@ async def screen(request: Request, service: TheService) -> Response:
     """Judge every criterion for a patient of the hospital (`patient`) or for records that are sent (`bundle`).
 
     Numbers keep their decimals as written. Of equal keys in one JSON object the last wins.
+    The headers `Idempotency-Key` and `Prefer` have no effect.
     """
+    # Whoever sends slowly keeps nobody from a place.
+    body = await read_json(request, service.limits.body_bytes, service.limits.body_seconds)
     with service.place():
-        body = await read_json(request, service.limits.body_bytes)
         loop = asyncio.get_running_loop()
         wanted = await loop.run_in_executor(service.worker, decode, body, service.limits.entries)
         screener, as_of = service.screener(wanted.study), wanted.as_of or today()

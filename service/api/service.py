@@ -14,6 +14,8 @@ from fastapi import Depends, Request
 from service.api.problems import Problem
 from service.screening.patient import Screener
 
+RETRY_WHEN_BUSY = 1  # seconds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -22,6 +24,7 @@ class Limits:
     body_bytes: int
     entries: int
     screenings: int  # under way or waiting
+    body_seconds: float = 60.0  # for a body to arrive
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,7 +54,7 @@ class Service:
         """Take a place in the queue. Raises a ``Problem``: 429."""
         if self.busy:
             detail = "As many screenings as allowed are under way."
-            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "queue-full", detail, retry_after=1)
+            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "queue-full", detail, retry_after=RETRY_WHEN_BUSY)
         self.under_way += 1
         try:
             yield

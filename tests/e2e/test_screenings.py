@@ -115,7 +115,10 @@ BODIES = [
     (b'{"patient": "../metadata"}', 422, "invalid-patient"),
     (b'{"patient": "unknown"}', 404, "patient-not-found"),
     (b'{"patient": "demo-01", "study": "NCT00000000"}', 404, "unknown-study"),
-    (b'{"bundle": {}}', 422, "no-patient"),
+    (b'{"bundle": {}}', 422, "invalid-body"),
+    (b'{"bundle": []}', 422, "invalid-body"),
+    (b'{"bundle": {"resourceType": "Patient", "id": "1", "entry": []}}', 422, "invalid-body"),
+    (b'{"bundle": {"resourceType": "Bundle", "entry": {}}}', 422, "no-patient"),
     (b'{"bundle": {"resourceType": "Bundle", "entry": []}}', 422, "no-patient"),
     (TWO_PATIENTS, 422, "several-patients"),
 ]
@@ -133,6 +136,20 @@ def test_what_cannot_be_used_is_a_problem(doors: Doors, body: bytes, status: int
     assert (answer.json()["status"], "Smith" in answer.text) == (status, False)
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"patient": 1}', "member patient"),
+        (b'{"patient": "1", "as_of": "yesterday"}', "member as_of"),
+        (b'{"bundle": {"resourceType": "Patient"}}', "member bundle"),
+        (b'{"patient": "1", "Smith": 1}', "patient, bundle, study, as_of, write_back"),
+    ],
+)
+def test_a_member_that_is_wrong_is_named(doors: Doors, body: bytes, told: str) -> None:
+    """Of our own members the wrong one is named; for one that is not ours, ours are listed."""
+    assert told in post_bytes(doors, body).json()["detail"]
+
+
 def test_of_equal_keys_the_last_wins(doors: Doors) -> None:
     """Of equal keys in one object the last one counts, as documented."""
     answer = post_bytes(doors, b'{"patient": "unknown", "patient": "demo-01", "as_of": "2026-11-23"}')
@@ -145,10 +162,24 @@ def test_a_byte_order_mark_is_cut(doors: Doors) -> None:
     assert post_bytes(doors, b'\xef\xbb\xbf{"patient": "demo-01"}').status_code == 200
 
 
-@pytest.mark.parametrize("headers", [{"Content-Type": "text/plain"}, {"Content-Encoding": "gzip"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/json; charset=latin-1"},
+        {"Content-Type": ""},
+        {"Content-Encoding": "gzip"},
+    ],
+)
 def test_other_media_types_are_refused(doors: Doors, headers: dict[str, str]) -> None:
-    """Only plain application/json is read."""
+    """Only plain application/json in UTF-8 is read."""
     assert post_bytes(doors, b'{"patient": "demo-01"}', **headers).status_code == 415
+
+
+@pytest.mark.parametrize("media_type", ['Application/JSON; charset="UTF-8"', "application/json;charset=utf-8"])
+def test_the_charset_of_json_may_be_stated(doors: Doors, media_type: str) -> None:
+    """A stated UTF-8 changes nothing, in whatever way it is written."""
+    assert post_bytes(doors, b'{"patient": "demo-01"}', **{"Content-Type": media_type}).status_code == 200
 
 
 def test_a_replaced_record_names_the_one_that_is_kept(doors: Doors, sample: Charts) -> None:
@@ -187,13 +218,14 @@ def test_a_hospital_server_in_trouble_is_503(doors: Doors, failure: Exception, c
 
 
 def test_a_bug_is_answered_and_logged_without_its_message(doors: Doors, capsys: pytest.CaptureFixture[str]) -> None:
-    """A bug gives a 500 problem; its message, which could hold clinical values, stands neither there nor in the log."""
+    """A bug gives a 500 problem; the log tells our line that it came through, and neither tells clinical values."""
     doors.records.failure = ValueError("Smith has 12 g/dL")
     answer = doors.screen(patient="demo-01")
     logged = capsys.readouterr()
 
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
     assert "ValueError" in logged.out + logged.err
+    assert "service/screening/patient.py" in logged.out + logged.err
     assert "Smith" not in answer.text + logged.out + logged.err
 
 

@@ -65,10 +65,17 @@ def test_the_service_lives_and_is_ready(doors: Doors) -> None:
     assert [doors.http.get(path).status_code for path in ("/livez", "/readyz")] == [200, 200]
 
 
+def test_probes_may_ask_for_the_head_alone(doors: Doors) -> None:
+    """HEAD is answered as GET is, without a body."""
+    assert [(one.status_code, one.content) for one in map(doors.http.head, ("/livez", "/readyz"))] == [(200, b"")] * 2
+
+
 @pytest.mark.parametrize("limits", [Limits(body_bytes=1, entries=1, screenings=0)])
 def test_a_busy_service_lives_and_is_not_ready(doors: Doors) -> None:
     """A service that takes no further work is to be left alone, not restarted."""
-    assert [doors.http.get(path).status_code for path in ("/livez", "/readyz")] == [200, 503]
+    live, ready = (doors.http.get(path) for path in ("/livez", "/readyz"))
+
+    assert (live.status_code, ready.status_code, ready.headers["retry-after"]) == (200, 503, "1")
 
 
 def test_the_openapi_document_is_served(doors: Doors) -> None:
