@@ -37,7 +37,8 @@ cli = typer.Typer(
     name="candor",
     help="Pre-screen charts read over FHIR R4 against the eligibility criteria of a clinical trial.",
     epilog="Exit codes: 0 done; 2 usage, or SOURCE cannot be read; 3 a setting is missing or wrong; 4 done in part: a "
-    "patient or a line could not be read, or a result not written; 75 the hospital server is down or says later. To begin: candor demo",
+    "patient or a line could not be read, or a result not written; 75 the hospital server is down or says "
+    "later. To begin: candor demo",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
