@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import anyio
@@ -12,7 +12,7 @@ import pytest
 from service.api.service import Limits
 from tests.e2e.conftest import Doors
 
-Message = dict[str, Any]
+Message = MutableMapping[str, Any]
 
 
 def post(doors: Doors, receive: Callable[[], Awaitable[Message]]) -> list[Message]:
@@ -22,15 +22,19 @@ def post(doors: Doors, receive: Callable[[], Awaitable[Message]]) -> list[Messag
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {
+    scope: Message = {
         "type": "http",
         "method": "POST",
         "path": "/api/v1/screenings",
         "query_string": b"",
         "headers": [(b"content-type", b"application/json")],
     }
+
+    async def ask() -> None:
+        await doors.http.app(scope, receive, send)
+
     assert doors.http.portal is not None
-    doors.http.portal.call(doors.http.app, scope, receive, send)
+    doors.http.portal.call(ask)
     return sent
 
 
