@@ -231,7 +231,8 @@ def test_an_unknown_patient_of_the_hospital_is_an_error_in_its_place(
 ) -> None:
     """A patient that the server does not hold gives patient-not-found in its place: exit 4."""
     monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
-    respx_mock.route().mock(httpx.Response(404))
+    outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "not-found"}]}
+    respx_mock.route().mock(httpx.Response(404, json=outcome))
     run = candor("screen", "--patient", "1", "--json")
 
     assert run.code == 4
