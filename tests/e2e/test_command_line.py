@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -197,48 +195,6 @@ def test_the_environment_wins_over_the_file(candor: Candor, monkeypatch: pytest.
     assert "CANDOR_HOST" in repaired.err
 
 
-def test_a_patient_of_the_hospital_is_screened(
-    candor: Candor, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter, sample: dict[str, Any]
-) -> None:
-    """Without SOURCE the patient is pulled from the configured server."""
-    monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
-    patient = sample["07-diagnosis-alone"]["entry"][0]["resource"]
-    respx_mock.get(f"{SERVER}/Patient/demo-07").mock(httpx.Response(200, json=patient))
-    respx_mock.route(url__regex=rf"{SERVER}/\w+/_search").mock(
-        httpx.Response(200, json={"resourceType": "Bundle", "type": "searchset", "total": 0})
-    )
-    respx_mock.post(SERVER).mock(httpx.Response(404))
-    run = candor("screen", "--patient", "demo-07", *DAY, "--json")
-
-    assert run.code == 0, run.err
-    assert json.loads(run.out)["patient"] == "Patient/demo-07"
-
-
-def test_a_server_that_is_down_is_75(
-    candor: Candor, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter
-) -> None:
-    """A server that says later exits 75, so that a cron job tries again."""
-    monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
-    respx_mock.route().mock(httpx.Response(503, headers={"Retry-After": "600"}))
-    run = candor("screen", "--patient", "1")
-
-    assert (run.code, run.out) == (75, "")
-    assert "503" in run.err
-
-
-def test_an_unknown_patient_of_the_hospital_is_an_error_in_its_place(
-    candor: Candor, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter
-) -> None:
-    """A patient that the server does not hold gives patient-not-found in its place: exit 4."""
-    monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
-    outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "not-found"}]}
-    respx_mock.route().mock(httpx.Response(404, json=outcome))
-    run = candor("screen", "--patient", "1", "--json")
-
-    assert run.code == 4
-    assert json.loads(run.out)["error"]["code"] == "patient-not-found"
-
-
 def test_the_demo_needs_nothing_and_shows_every_status(candor: Candor, tmp_path: Path) -> None:
     """The demo screens its charts, keeps what would be posted, shows one chart whole and says what to try next."""
     run = candor("demo")
@@ -317,16 +273,3 @@ def test_help_and_version_are_printed(candor: Candor) -> None:
     assert shown.code == 0
     assert all(word in shown.out for word in ("screen", "check", "review-sheet", "demo", "serve", "75"))
     assert candor("--version").out.startswith("candor ")
-
-
-def test_a_reader_that_goes_away_is_no_traceback(chart_file: ChartFile) -> None:
-    """`candor … | head` ends quietly when head has read enough."""
-    folder = folder_of(chart_file, "01-shown-in-full", "02-early-disease", "03-french-codes")
-    command = [sys.executable, "-m", "service", "screen", str(folder), *DAY, "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        said = process.stderr.read()
-
-    assert b"Traceback" not in said

@@ -25,6 +25,39 @@ def hospital(monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter, samp
     return respx_mock
 
 
+def test_a_patient_of_the_hospital_is_screened(candor: Candor, hospital: respx.MockRouter) -> None:
+    """Without SOURCE the patient is pulled from the configured server."""
+    run = candor("screen", "--patient", "demo-07", *DAY, "--json")
+
+    assert run.code == 0, run.err
+    assert json.loads(run.out)["patient"] == "Patient/demo-07"
+
+
+def test_a_server_that_is_down_is_75(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter
+) -> None:
+    """A server that says later exits 75, so that a cron job tries again."""
+    monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
+    respx_mock.route().mock(httpx.Response(503, headers={"Retry-After": "600"}))
+    run = candor("screen", "--patient", "1")
+
+    assert (run.code, run.out) == (75, "")
+    assert "503" in run.err
+
+
+def test_an_unknown_patient_of_the_hospital_is_an_error_in_its_place(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter
+) -> None:
+    """A patient that the server does not hold gives patient-not-found in its place: exit 4."""
+    monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
+    outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "not-found"}]}
+    respx_mock.route().mock(httpx.Response(404, json=outcome))
+    run = candor("screen", "--patient", "1", "--json")
+
+    assert run.code == 4
+    assert json.loads(run.out)["error"]["code"] == "patient-not-found"
+
+
 def test_a_retry_is_logged_on_stderr_alone(candor: Candor, hospital: respx.MockRouter) -> None:
     """Where the server has to be asked twice, stdout still holds the result and nothing else."""
     good = hospital["patient"].return_value
