@@ -39,7 +39,7 @@ INTERVENTIONAL = {
     "interventional, by display": {"category": category(code="I", display="Interventional study")},
     "RIPH 1": {"category": category("RIPH 1")},
     "RIPH 2": {"category": category("RIPH2")},
-    "RIPH catégorie 1": {"category": category("RIPH catégorie 1")},
+    "RIPH 1, in French": {"category": category("RIPH catégorie 1")},
     "a phase": {"phase": concept(f"{PHASE}|phase-2")},
     "an arm": {"arm": [{"name": "Experimental"}]},
 }  # fmt: skip
