@@ -136,6 +136,7 @@ def test_a_study_that_is_not_over_excludes(status: str) -> None:
     [
         ({"start": "2026-01-01"}, "true"),
         ({"start": "2026-01-01", "end": "2026-11-23"}, "true"),
+        ({"start": "2026-11-23"}, "true"),
         ({"start": "2026-01-01", "end": "2027-01-01"}, "true"),
         ({"start": "2026-01-01", "end": "2026-11-22"}, "unknown"),
         ({"end": "2025"}, "unknown"),

@@ -199,23 +199,21 @@ def test_who_opposes_research_is_not_screened(consents: list[Resource], error: s
 
 
 def shown(*consents: Resource) -> tuple[object, ...]:
-    """Return what the leaf about these consents shows: value, day, sources, notes."""
+    """Return what the leaf about these consents shows: reason, value, day, sources."""
     (leaf,) = verdict(chart_with(list(consents))).leaves("I1")
-    return leaf.value, leaf.effective, leaf.sources, leaf.notes
+    return leaf.reason, leaf.value, leaf.effective, leaf.sources
 
 
 def test_a_consent_is_shown_by_its_status() -> None:
     """With its day and every record of that day; where two differ, neither status is shown."""
     first, second = consent(id="first"), consent(id="second")
 
-    assert shown(first, second) == (
-        ("active", "", "active"), "2026-09-01", ("Consent/first", "Consent/second"), (),
-    )  # fmt: skip
-    assert shown(consent(id="one", when=None)) == (("active", "", "active"), None, ("Consent/one",), ())
-    assert shown(first, consent("deny", id="second")) == (
-        None, "2026-09-01", ("Consent/first", "Consent/second"), (),
-    )  # fmt: skip
-    assert shown() == (None, None, (), ())
+    both = ("Consent/first", "Consent/second")
+
+    assert shown(first, second) == (None, ("active", "", "active"), "2026-09-01", both)
+    assert shown(consent(id="one", when=None)) == (None, ("active", "", "active"), None, ("Consent/one",))
+    assert shown(first, consent("deny", id="second")) == ("records-disagree", None, "2026-09-01", both)
+    assert shown() == ("no-record", None, None, ())
 
 
 def test_a_consent_without_a_date_does_not_stand_beside_a_dated_one() -> None:

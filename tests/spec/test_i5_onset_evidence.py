@@ -26,6 +26,10 @@ CASES: dict[str, tuple[list[Resource], Shown]] = {
         [symptom("2025-06-01"), symptom("2025-03-01", id_="e")],
         ("true", None, "2025-03-01", "2025-03-01", "Observation/d Observation/e", ""),
     ),
+    "records of one day, one with an hour": (
+        [symptom("2025-06-01T08:00:00Z"), symptom("2025-06-01", id_="e")],
+        ("true", None, "2025-06-01", "2025-06-01", "Observation/d Observation/e", ""),
+    ),
     "records of one day that differ": (
         [symptom("2025-06-01"), symptom("2023-03-01", id_="e")],
         ("unknown", "records-disagree", "2023-03-01", "2023-03-01", "Observation/d Observation/e", ""),

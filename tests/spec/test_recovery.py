@@ -1,7 +1,14 @@
 """Which fails time or treatment can undo, and the first day on which it is worth looking again."""
 
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
 import pytest
 
+from service.eligibility.results import Screening
+from service.eligibility.rules import Criterion, Exists, Kind, Measure, Not, Rule
+from service.eligibility.screen import screen
 from tests.builders import (
     Resource,
     SampleChart,
@@ -13,6 +20,7 @@ from tests.builders import (
     resource,
     verdict,
 )
+from tests.verdicts import as_json, shipped_chart, shipped_study
 
 LABORATORY = [
     ("platelets", "49 10*9/L", "E11"), ("neutrophils", "0.9 10*9/L", "E11"), ("lymphocytes", "0.4 10*9/L", "E11"),
@@ -239,3 +247,31 @@ def test_another_trial_ends() -> None:
 
     assert verdict(chart).outcome("E13") == "fail"
     assert recovery(chart) == (True, "2027-02-21")
+
+
+def test_a_low_fraction_is_looked_at_again_where_no_pressure_is_known() -> None:
+    """What is not on record does not fail, and has no day of its own."""
+    chart = complete_chart().drop("spap", "mpap").value("lvef", "39 %").dated("lvef", "2026-11-10")
+
+    assert verdict(chart).outcome("E3") == "fail"
+    assert recovery(chart) == (True, "2027-02-08")
+
+
+@pytest.mark.parametrize(
+    ("negated", "recovers"),
+    [
+        (Measure(measure="platelets", unit="10*9/L", lt=Decimal(50)), (True, date(2026, 12, 4))),
+        (Exists(exists="hiv_condition"), (False, None)),
+    ],
+)
+def test_what_is_negated_recovers_as_it_does_itself(negated: Rule, recovers: tuple[bool, date | None]) -> None:
+    """An inclusion that says "not so" waits for what makes it fail: platelets do change, HIV does not."""
+    criterion = Criterion(id="I1", kind=Kind.INCLUSION, title={}, text="", rule=Not(child=negated))
+    study = replace(shipped_study(), criteria=(criterion,))
+    facts = complete_chart().value("platelets", "20 10*9/L").dated("platelets", "2026-11-20").add(condition("B24"))
+
+    screening = screen(study, shipped_chart(as_json(facts.bundle())), (), date(2026, 11, 23))
+
+    assert isinstance(screening, Screening)
+    assert screening.status == "ineligible"
+    assert (screening.recoverable, screening.rescreen_after) == recovers

@@ -45,11 +45,9 @@ def consent(ctx: Context, rule: Consented) -> Verdict:
         return Verdict(Truth.UNKNOWN, reason, notes=notes)
     newest = newest_consents(ctx, ours)
     answers = {_consent_says(c) for c in newest}
-    if any(c.contested for c in newest):
-        answers |= {Truth.TRUE, Truth.FALSE}
     effective = newest[0].when.text if newest[0].when is not None else None
     sources = tuple(sorted({c.source for c in newest}))
-    if len(answers) > 1:
+    if len(answers) > 1 or any(c.contested for c in newest):
         return Verdict(Truth.UNKNOWN, Reason.RECORDS_DISAGREE, effective=effective, sources=sources)
     truth = answers.pop()
     judged = Reason.NEEDS_JUDGEMENT if truth is Truth.UNKNOWN else None
