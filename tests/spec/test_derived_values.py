@@ -162,3 +162,42 @@ def test_what_is_open_by_itself_stays_open_whatever_the_sex() -> None:
 
     assert [got[0].reason, got[3].reason] == ["no-usable-value", "value-not-decisive"]
     assert [text(got[0]), text(got[3])] == ["14.86–29.1 or 15.29–30.8", ">25.58 or >34.17"]
+
+
+def ratio(*records: Resource) -> Leaf:
+    """Return the leaf about DLCO of I5.b.1, of a chart with these records and no DLCO in %."""
+    return verdict(complete_chart().drop("dlco").add(*records)).leaf("I5.b.1", "dlco_percent_predicted")
+
+
+def part(code: str, value: str, id_: str) -> Resource:
+    """Return the measured (19911-7) or the predicted (19910-9) DLCO of one day, in mL/min/mm[Hg]."""
+    return observation(code, f"{value} mL/min/mm[Hg]", DAY, id=id_)
+
+
+MEASURED, PREDICTED = part("19911-7", "13", "m"), part("19910-9", "20", "p")
+
+
+@pytest.mark.parametrize("predicted", ["> 20", "< 20", "0"])
+def test_a_predicted_value_that_is_open_or_nothing_gives_no_percentage(predicted: str) -> None:
+    """Of more than 20, of less than 20 or of nothing, 13 is no percentage; another of that day gives one."""
+    useless = part("19910-9", predicted, "a")
+    alone, beside = ratio(MEASURED, useless), ratio(MEASURED, useless, PREDICTED)
+
+    assert (alone.truth.value, alone.value) == ("unknown", None)
+    assert (text(beside), beside.sources) == ("65", ("Observation/m", "Observation/p"))
+
+
+def test_a_predicted_value_may_be_one() -> None:
+    """A forced vital capacity of 0.79 L of 1 L, in a very small person."""
+    parts = observation("19868-9", "0.79 L", DAY), observation("19869-7", "1 L", DAY)
+    leaf = verdict(complete_chart().drop("fvc").add(*parts)).leaf("I5.b.1", "fvc_percent_predicted")
+
+    assert (leaf.truth.value, text(leaf)) == ("true", "79")
+
+
+@pytest.mark.parametrize(
+    "copy", [part("19911-7", "14", "m"), part("19910-9", "21", "p")], ids=["measured", "predicted"]
+)
+def test_one_contested_part_makes_a_percentage_contested(copy: Resource) -> None:
+    """Copies of a part that differ and cannot be ordered leave it to a person."""
+    assert ratio(MEASURED, PREDICTED, copy).reason == "records-disagree"

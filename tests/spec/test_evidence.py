@@ -224,6 +224,14 @@ RECORDS: dict[str, tuple[SampleChart, str, int, Shown]] = {
         plus(order("L04AA06", "2026-01-01", id="mmf")), "I7", 0,
         ("unknown", "needs-judgement", None, None, "MedicationRequest/mmf", ""),
     ),
+    "what a person weighs, the newest number only": (
+        plus(observation(CATHETER, "17 mm[Hg]", "2025-12-01", id="older"), drop=("dlco", "egfr", "spap", "lvef")), "I6",
+        0, ("unknown", "needs-judgement", None, None, "Observation/mpap", ""),
+    ),
+    "what a person weighs, results included": (
+        plus(observation("5196-1", flag="POS", id="antigen"), condition("B18.1", id="virus")), "E4", 4,
+        ("unknown", "needs-judgement", None, None, "Condition/virus Observation/antigen", ""),
+    ),
     "what a person weighs, numbers included": (
         plus(drop=("dlco", "egfr")), "I6", 0,
         ("unknown", "needs-judgement", None, None, "Observation/lvef Observation/mpap Observation/spap", ""),

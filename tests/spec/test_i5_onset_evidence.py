@@ -72,6 +72,10 @@ CASES: dict[str, tuple[list[Resource], Shown]] = {
         [sclerosis("2020-01-01"), sclerosis("2018", id_="b")],
         ("false", None, "2018", "2018", "Condition/a Condition/b", ""),
     ),
+    "two onsets of one day, one with an hour": (
+        [sclerosis("2018-05-01T08:00:00Z"), sclerosis("2018-05-01", id_="b")],
+        ("false", None, "2018-05-01", "2018-05-01", "Condition/a Condition/b", ""),
+    ),
     "an onset and an earlier day of recording": (
         [sclerosis("2025-01-01"), sclerosis(recordedDate="2018-01-01", id_="b")],
         ("false", None, "on or before 2018-01-01", "2018-01-01", "Condition/a Condition/b", ""),

@@ -176,3 +176,11 @@ def test_the_last_days_written_here_are_the_windows() -> None:
     for part, _, last, _ in LAST_DAYS:
         moved = complete_chart().dated(part, last).parts[part]
         assert str(_of(moved)) == WINDOWS[NOTION_OF.get(part, part)], part
+
+
+def test_a_month_that_ends_with_the_first_day_of_the_window_may_lie_inside() -> None:
+    """On 27 November the 180 days begin on 31 May: exactly the window is still inside."""
+    of_may = complete_chart().dated("platelets", "2026-05")
+
+    assert verdict(of_may, "2026-11-27").leaf("E11", "platelets").reason == "date-not-decisive"
+    assert verdict(of_may, "2026-11-28").leaf("E11", "platelets").reason == "too-old"
