@@ -23,7 +23,7 @@ class Selection(NamedTuple):
     reason: Reason | None
     notes: tuple[Note, ...] = ()
     shown: tuple[Shown, ...] = ()
-    not_measurable: bool = False
+    not_measurable: bool = False  # without a group: the newest record says that the quantity could not be had
 
 
 def select(ctx: Context, notion: Notion) -> Selection:
@@ -41,10 +41,11 @@ def _select(ctx: Context, notion: Notion) -> Selection:
     succeeding = _successors(ctx, notion, inside)
     group = succeeding or prefer(ctx, inside, notion.prefer)
     shown = tuple(show_reading(ctx, notion, r) for r in _recent(line.hints))
-    marked = _marked_not_measurable(ctx, line)
     if group:
         newer = any(ctx.later(r.when, group[0].when) for r, _ in _unusable(ctx, notion, line))
-        return Selection(tuple(group), None, (Note.NEWER_UNUSABLE,) if newer else (), shown, marked)
+        return Selection(tuple(group), None, (Note.NEWER_UNUSABLE,) if newer else (), shown)
+    last = newest_unusable(line.unusable)
+    marked = last is not None and ctx.not_measurable(last[0])
     for candidates, reason in (
         (line.review, Reason.NEEDS_JUDGEMENT),
         (line.undated, Reason.DATE_NOT_DECISIVE),
@@ -52,7 +53,6 @@ def _select(ctx: Context, notion: Notion) -> Selection:
         if candidates:
             best = newest(ctx, candidates)
             return Selection((), reason, (), (*(show(notion, ctx, c) for c in best), *shown), marked)
-    last = newest_unusable(line.unusable)
     if last is not None:
         reading, reason = last
         unreadable: tuple[Note, ...] = (Note.RECORD_UNREADABLE,) if reading.unreadable else ()
@@ -60,13 +60,13 @@ def _select(ctx: Context, notion: Notion) -> Selection:
     old = newest(ctx, older(ctx, notion))
     if old:
         reason, notes = ctx.gap(notion, Reason.TOO_OLD)
-        return Selection((), reason, notes, (*(show(notion, ctx, c) for c in old), *shown), marked)
+        return Selection((), reason, notes, (*(show(notion, ctx, c) for c in old), *shown))
     reason, notes = ctx.gap(notion)
     if reason is Reason.NO_RECORD and notion.successor is not None:
         behind = select(ctx, ctx.study.notions[notion.successor.source])
         if behind.reason is not None and behind.reason is not Reason.NO_RECORD:
             return behind._replace(shown=(*behind.shown, *shown))
-    return Selection((), reason, notes, shown, marked)
+    return Selection((), reason, notes, shown)
 
 
 def _without_last_resort(candidates: list[Candidate], notion: Notion) -> list[Candidate]:
@@ -80,16 +80,6 @@ def _unusable(ctx: Context, notion: Notion, line: Timeline) -> list[tuple[Readin
     if notion.successor is None or notion.successor.given is not None:
         return line.unusable
     return [*line.unusable, *timeline(ctx, ctx.study.notions[notion.successor.source]).unusable]
-
-
-def _marked_not_measurable(ctx: Context, line: Timeline) -> bool:
-    """Whether the newest record in the window says that the quantity could not be had."""
-    last = newest_unusable(line.unusable)
-    return (
-        last is not None
-        and ctx.not_measurable(last[0])
-        and not any(last[0].when is not None and ctx.later(c.when, last[0].when) for c in line.inside)
-    )
 
 
 def newest_unusable(unusable: Sequence[tuple[Reading, Reason]]) -> tuple[Reading, Reason] | None:

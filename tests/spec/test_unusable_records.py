@@ -65,3 +65,25 @@ def test_a_broken_record_is_said_to_be_unreadable() -> None:
     assert (leaf.reason, leaf.notes, leaf.sources) == (
         "no-usable-value", ("record-unreadable",), ("Observation/broken",),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("elements", "reason"),
+    [
+        ({}, "needs-judgement"),
+        ({"status": "preliminary"}, "no-usable-value"),
+        ({"effectiveDateTime": None}, "no-usable-value"),
+    ],
+    ids=["dated and final", "preliminary", "undated"],
+)
+def test_what_could_not_be_had_is_for_a_person_where_the_record_counts(elements: Resource, reason: str) -> None:
+    """A DLCO that was not performed; of a preliminary record, or one of no day, nobody can say that yet."""
+    system = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+    why = {"coding": [{"system": system, "code": "not-performed"}]}
+    marked = observation("98130-8", None, "2026-11-10", dataAbsentReason=why) | elements
+    words = observation("98130-8", None, "2026-11-01", valueString="see report")
+    chart = complete_chart().drop("dlco")
+
+    for records in ([marked], [marked, words]):
+        leaf = verdict(chart.add(*records)).leaf("E3", "dlco_percent_predicted")
+        assert (leaf.truth.value, leaf.reason) == ("unknown", reason)

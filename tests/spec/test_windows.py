@@ -184,3 +184,21 @@ def test_a_month_that_ends_with_the_first_day_of_the_window_may_lie_inside() -> 
 
     assert verdict(of_may, "2026-11-27").leaf("E11", "platelets").reason == "date-not-decisive"
     assert verdict(of_may, "2026-11-28").leaf("E11", "platelets").reason == "too-old"
+
+
+@pytest.mark.parametrize(
+    ("day", "reason"),
+    [
+        ("2026-10-01", "records-disagree"),
+        ("2026-10-31", "records-disagree"),
+        ("2026-11-01", None),
+        ("2026-09-30", None),
+    ],
+)
+def test_a_month_is_the_equal_of_each_of_its_days(day: str, reason: str | None) -> None:
+    """From its first to its last; the newer one of two that cannot coincide decides."""
+    low = observation("777-3", "20 10*9/L", "2026-10")
+    leaf = verdict(complete_chart().dated("platelets", day).add(low)).leaf("E11", "platelets")
+
+    assert leaf.reason == reason
+    assert leaf.truth.value == ("unknown" if reason else "false" if day == "2026-11-01" else "true")
