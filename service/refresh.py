@@ -18,6 +18,7 @@ from service import terminal
 from service.config import Settings, read_url
 from service.errors import InputError, Never, SettingError
 from service.hospital.client import FhirClient, Server
+from service.hospital.credentials import bearer
 from service.hospital.refusals import Refused
 from service.screeners import mappings
 from service.screening.document import encode
@@ -58,13 +59,13 @@ def _server(settings: Settings, url: str | None) -> Server:
     if url is None:
         if settings.terminology_url is None:
             raise SettingError("There is no terminology server: set CANDOR_TERMINOLOGY_URL, or name one by --server.")
-        return Server(base=settings.terminology_url, token=settings.terminology_token)
+        return Server(base=settings.terminology_url, credentials=bearer(settings.terminology_token))
     try:
         base = read_url(url)
     except ValueError as error:
         raise InputError(f"--server: {error}.") from None
     token = settings.terminology_token if base == settings.terminology_url else None  # it is meant for no other
-    return Server(base=base, token=token)
+    return Server(base=base, credentials=bearer(token))
 
 
 async def _ask(folder: Path, server: Server) -> list[Refreshed]:

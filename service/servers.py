@@ -13,6 +13,7 @@ from service.eligibility.results import Screening
 from service.eligibility.study import Study
 from service.errors import SettingError
 from service.hospital.client import FhirClient, Server
+from service.hospital.credentials import bearer
 from service.hospital.origins import Origin
 from service.hospital.plan import Plan, plan_for
 from service.hospital.ports import Shelf
@@ -54,7 +55,7 @@ class PostedResults:
 def read_server(settings: Settings) -> Server | None:
     """Return the server that charts are pulled from, if one is set."""
     url = settings.fhir_url
-    return Server(base=url, token=settings.fhir_token) if url else None
+    return Server(base=url, credentials=bearer(settings.fhir_token)) if url else None
 
 
 def write_server(settings: Settings) -> Server | None:
@@ -72,7 +73,7 @@ def write_server(settings: Settings) -> Server | None:
         )
     # A token is for the server that it was issued for: another one gets its own or none.
     same = settings.fhir_url is not None and Origin.parse(url)[:3] == Origin.parse(settings.fhir_url)[:3]
-    return Server(base=url, token=settings.fhir_write_token or (settings.fhir_token if same else None))
+    return Server(base=url, credentials=bearer(settings.fhir_write_token or (settings.fhir_token if same else None)))
 
 
 @asynccontextmanager

@@ -1,28 +1,24 @@
-"""One FHIR server over HTTP: who may get the token, what is repeated, how long to wait. The only user of httpx."""
+"""One FHIR server: who may get the token, what is repeated, and what its answers mean."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
+from urllib.parse import urlencode
 
-import httpx
 import stamina
 
-from service import __version__
 from service.errors import Never, NotFhirError, SettingError, TryLater
 from service.fhir.decode import decode
 from service.fhir.write import encode
 from service.hospital.origins import Origin, absolute
+from service.hospital.ports import Credentials, Params, Resource
 from service.hospital.refusals import Refused, Unsent, refusal
-
-Resource = dict[str, Any]
-Params = Sequence[tuple[str, str]]
+from service.hospital.transport import Reply, Tls, Transport
 
 _FHIR_JSON = "application/fhir+json"
 _NO_FORM_SEARCH = {
@@ -33,17 +29,14 @@ _NO_FORM_SEARCH = {
 }
 _REFERENCE = re.compile(r"([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})(/_history/[A-Za-z0-9.-]{1,64})?\Z")
 
-# They log whole URLs, which hold patients' ids, and headers, which hold the token.
-for _library in ("httpx", "httpcore"):
-    logging.getLogger(_library).setLevel(logging.WARNING)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """How to talk to one server; the defaults are polite."""
 
     base: str
-    token: str | None = field(default=None, repr=False)
+    credentials: Credentials | None = None
+    tls: Tls | None = None
     connections: int = 4
     page_size: int = 100
     seconds: float = 30.0  # for one request, and the time within which it is begun again
@@ -74,15 +67,9 @@ class FhirClient:
             self._origin = Origin.parse(self.base)
         except ValueError as error:
             raise SettingError(f"The FHIR server's URL cannot be used: {error}.") from None
-        self._connections = asyncio.Semaphore(server.connections)
         self._form_search = True
         self.takes_batches = True  # until it refuses one
-        self._http = httpx.AsyncClient(
-            headers={"Accept": _FHIR_JSON, "User-Agent": f"candor/{__version__}"},
-            timeout=httpx.Timeout(server.seconds, pool=None),
-            limits=httpx.Limits(max_connections=server.connections),
-            follow_redirects=False,
-        )
+        self._transport = Transport(connections=server.connections, seconds=server.seconds, tls=server.tls)
 
     async def __aenter__(self) -> Self:
         return self
@@ -90,7 +77,7 @@ class FhirClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.aclose()
+        await self._transport.__aexit__(kind, error, trace)
 
     @property
     def host(self) -> str:
@@ -171,33 +158,35 @@ class FhirClient:
         url = absolute(self.base, link) if link else self.base
         if not self._origin.covers(url):
             raise Never(f"{self.host} sent a link to another server, which is not followed.")
-        sent = dict(headers or {})
+        sent = {"Accept": _FHIR_JSON} | (headers or {})
         if content is not None:
             sent.setdefault("Content-Type", _FHIR_JSON)
-        if self.server.token is not None:  # per request, after the check of the origin: never on the client
-            sent["Authorization"] = f"Bearer {self.server.token}"
         again = _again(TryLater if repeatable or method == "GET" else Unsent, self.server.seconds)
         async for attempt in stamina.retry_context(
             on=again, attempts=self.server.attempts, timeout=self.server.seconds
         ):
             with attempt:
-                return await self._ask_once(self._http.build_request(method, url, content=content, headers=sent), what)
+                return _answer(await self._send(method, url, what, sent, content), what, self.host)
         raise AssertionError  # pragma: no cover - the loop above returns or raises
 
-    async def _ask_once(self, request: httpx.Request, what: str) -> Answer:
-        try:
-            async with self._connections, asyncio.timeout(self.server.seconds):
-                response = await self._http.send(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout):
-            raise Unsent(f"{self.host} cannot be reached for the {what}.") from None
-        except (TimeoutError, httpx.TransportError):  # their texts may hold the URL
-            raise TryLater(f"{self.host} broke off or was too slow in the {what}.") from None
-        return _answer(response, what, self.host)
+    async def _send(self, method: str, url: str, what: str, headers: dict[str, str], content: bytes | None) -> Reply:
+        """Send with the credentials of this moment, and once more with others where these are too old."""
+        credentials = self.server.credentials
+        shown = await credentials.header() if credentials else None
+        if credentials is None or shown is None:
+            return await self._transport.send(method, url, what, headers, content)
+        reply = await self._transport.send(method, url, what, headers | {"Authorization": shown}, content)
+        if reply.status != HTTPStatus.UNAUTHORIZED or not await credentials.rejected(shown):
+            return reply
+        other = await credentials.header()  # a 401 did nothing, so that a write may be sent again too
+        return await self._transport.send(
+            method, url, what, headers | ({"Authorization": other} if other else {}), content
+        )
 
 
 def query(params: Params) -> str:
     """Write search parameters as a query string."""
-    return str(httpx.QueryParams(list(params)))
+    return urlencode(params)
 
 
 def _again(kind: type[TryLater], seconds: float) -> Callable[[Exception], bool | float]:
@@ -213,18 +202,18 @@ def _again(kind: type[TryLater], seconds: float) -> Callable[[Exception], bool |
     return again
 
 
-def _answer(response: httpx.Response, what: str, host: str) -> Answer:
+def _answer(reply: Reply, what: str, host: str) -> Answer:
     try:
-        body = decode(response.content) if response.content else {}
+        body = decode(reply.content) if reply.content else {}
         broken = False
     except NotFhirError as error:
         body, broken = None, error.code == "not-json"
-    if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
-        raise refusal(response.status_code, what, host, body, response.headers)
-    if body is None and "html" in response.headers.get("content-type", ""):
+    if reply.status >= HTTPStatus.MULTIPLE_CHOICES:
+        raise refusal(reply.status, what, host, body, reply.headers)
+    if body is None and "html" in reply.headers.get("content-type", ""):
         raise Never(f"{host} answered the {what} with a web page: is this the base URL of its FHIR server?")
     if broken:
         raise TryLater(f"{host} answered the {what} with broken JSON.")
     if body is None:
         raise Never(f"{host} answered the {what} with JSON that is no FHIR: is this the base URL of its FHIR server?")
-    return Answer(body, response.headers.get("etag"), response.headers.get("location"), response.status_code)
+    return Answer(body, reply.headers.get("etag"), reply.headers.get("location"), reply.status)

@@ -7,9 +7,9 @@ from http import HTTPStatus
 from typing import Any
 
 from service.errors import TryLater
-from service.hospital.client import FhirClient, Params, Resource
+from service.hospital.client import FhirClient
 from service.hospital.pages import all_pages
-from service.hospital.ports import Kept
+from service.hospital.ports import Kept, Params, Resource
 from service.hospital.refusals import GONE, Refused
 
 _NO_TRANSACTIONS = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}

@@ -12,9 +12,8 @@ from typing import Any
 
 from service.fhir.decode import decode
 from service.fhir.write import encode
-from service.hospital.client import Params, Resource
 from service.hospital.commit import resolve
-from service.hospital.ports import Kept
+from service.hospital.ports import Kept, Params, Resource
 from service.hospital.refusals import Conflict
 
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z")

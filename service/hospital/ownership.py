@@ -9,7 +9,7 @@ from service.eligibility.moment import read_when
 from service.eligibility.study import Study
 from service.fhir.write_guidance import View
 from service.fhir.write_names import device_identifier
-from service.hospital.client import Resource
+from service.hospital.ports import Resource
 
 
 def is_about(subject: Resource, study: Study, references: Collection[str]) -> bool:

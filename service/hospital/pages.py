@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from service.errors import ServerError
-from service.hospital.client import FhirClient, Resource
+from service.hospital.client import FhirClient
+from service.hospital.ports import Resource
 
 Record = tuple[Resource, str | None]  # a resource and its fullUrl
 

@@ -10,7 +10,7 @@ from service.eligibility.codes import Role
 from service.eligibility.notions import Notion
 from service.eligibility.study import Study
 from service.eligibility.vocabulary import Vocabulary
-from service.hospital.client import Params
+from service.hospital.ports import Params
 
 _ALWAYS = ("Consent", "ResearchSubject")  # consent and opposition; this study's subject and other studies'
 _BY_REFERENCE = {"Patient", "ResearchStudy", "Medication"}  # read by their ids, or with what names them

@@ -1,10 +1,27 @@
-"""What writing back asks of a place that keeps FHIR resources, and of the memory of what was written."""
+"""What the hospital's servers ask of others: credentials, a place for resources, a memory of writes."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
-from service.hospital.client import Params, Resource
+Resource = dict[str, Any]
+Params = Sequence[tuple[str, str]]
+
+
+class Credentials(Protocol):
+    """What one server lets us in by."""
+
+    async def header(self) -> str | None:
+        """Return the value of ``Authorization``, or ``None`` for a server that asks for none.
+
+        Raises ``TryLater`` and ``Never`` where it has to be asked for and is not to be had.
+        """
+        ...
+
+    async def rejected(self, header: str) -> bool:
+        """Forget ``header``, which the server answered with 401; return whether another can be had."""
+        ...
 
 
 class Kept(NamedTuple):

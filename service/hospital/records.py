@@ -10,9 +10,10 @@ from typing import Any
 
 from service.errors import InputError, ServerError
 from service.fhir.outcome import says_incomplete
-from service.hospital.client import FhirClient, Params, Resource, query
+from service.hospital.client import FhirClient, query
 from service.hospital.pages import Found, Record, all_pages
 from service.hospital.plan import Plan, Search, chunks
+from service.hospital.ports import Params, Resource
 from service.hospital.refusals import GONE, Refused, refusal
 from service.screening.ports import Pulled
 

@@ -15,12 +15,13 @@ import stamina
 
 from service.errors import Never, SettingError, TryLater
 from service.hospital.client import FhirClient, Server
+from service.hospital.credentials import Bearer
 from service.hospital.refusals import Conflict, Refused, retry_after
 
 pytestmark = pytest.mark.anyio
 
 BASE = "https://fhir.hospital.example/r4"
-SERVER = Server(base=BASE, token="t0ken")  # noqa: S106 - no secret
+SERVER = Server(base=BASE, credentials=Bearer("t0ken"))
 BUNDLE = {"resourceType": "Bundle", "type": "searchset"}
 PATIENT = {"resourceType": "Patient", "id": "p"}
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -290,3 +291,56 @@ def test_a_base_that_is_no_url_is_a_wrong_setting() -> None:
     """A base URL that cannot be used is refused at once, without being repeated in the message."""
     with pytest.raises(SettingError, match="cannot be used"):
         FhirClient(Server(base="https://user:word@fhir.hospital.example/r4"))
+
+
+class Renewed:
+    """Credentials that are renewed when a server rejects them, at most ``spare`` times."""
+
+    def __init__(self, spare: int) -> None:
+        self.number, self.spare, self.forgotten = 1, spare, []
+
+    async def header(self) -> str:
+        """Return the newest."""
+        return f"Bearer {self.number}"
+
+    async def rejected(self, header: str) -> bool:
+        """Take the next, if there is one."""
+        self.forgotten.append(header)
+        self.number += 1
+        return self.number <= self.spare + 1
+
+
+@pytest.mark.parametrize("write", [False, True], ids=["read", "write"])
+async def test_what_was_rejected_is_renewed_once(respx_mock: respx.MockRouter, write: bool) -> None:
+    """After a 401 a request is sent once more with other credentials, a write too: a 401 did nothing."""
+    route = respx_mock.route(url__startswith=BASE)
+    route.side_effect = [httpx.Response(401), httpx.Response(200, json=PATIENT)]
+    credentials = Renewed(1)
+
+    async with FhirClient(Server(base=BASE, credentials=credentials)) as client:
+        assert await (client.transaction(BUNDLE) if write else client.read("Patient/p")) == PATIENT
+
+    assert [call.request.headers["Authorization"] for call in route.calls] == ["Bearer 1", "Bearer 2"]
+    assert credentials.forgotten == ["Bearer 1"]
+
+
+@pytest.mark.parametrize("spare", [0, 9])
+async def test_a_server_that_rejects_everything_is_not_asked_on(respx_mock: respx.MockRouter, spare: int) -> None:
+    """A second 401, or one without other credentials to be had, is for good."""
+    route = respx_mock.get(f"{BASE}/Patient/p").respond(401)
+
+    async with FhirClient(Server(base=BASE, credentials=Renewed(spare))) as client:
+        with pytest.raises(Refused, match=r"401.*Check the token"):
+            await client.read("Patient/p")
+
+    assert route.call_count == (1 if spare == 0 else 2)
+
+
+async def test_a_server_without_credentials_is_shown_none(respx_mock: respx.MockRouter) -> None:
+    """Nothing is authorised where nothing is set."""
+    route = respx_mock.get(f"{BASE}/Patient/p").respond(json=PATIENT)
+
+    async with FhirClient(Server(base=BASE)) as client:
+        await client.read("Patient/p")
+
+    assert "Authorization" not in route.calls.last.request.headers

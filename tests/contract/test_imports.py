@@ -23,7 +23,7 @@ CLOCKS = {"now", "today", "utcnow"}
 # Library -> the only places of service/ that may import it.
 DOORS = {
     "fastapi": ("api/", "worklist/", "app.py"),
-    "httpx": ("hospital/",),
+    "httpx": ("hospital/transport.py",),
     "requests": ("client.py",),
     "typer": ("cli.py",),
     "yaml": ("study/", "api/openapi.py"),

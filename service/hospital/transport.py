@@ -1,0 +1,124 @@
+"""HTTP to one server: how many connections, how long to wait, whom TLS trusts. The only user of httpx."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from service import __version__
+from service.errors import Never, SettingError, TryLater
+from service.hospital.refusals import Unsent
+
+# They log whole URLs, which hold patients' ids, and headers, which hold the token.
+for _library in ("httpx", "httpcore"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Whom to trust and how to show who we are; PEM files."""
+
+    authorities: Path | None = None  # instead of the public ones
+    certificate: Path | None = None  # our own, with those between it and its root
+    key: Path | None = None  # where it is not in the certificate's file
+
+    def context(self) -> ssl.SSLContext:
+        """Return what a connection needs. Raises ``SettingError`` for a file that cannot be used."""
+        context = self._trusting()
+        if self.certificate is not None:
+            try:
+                # Without a password given, OpenSSL would ask for one on the terminal.
+                context.load_cert_chain(self.certificate, self.key, password=lambda: "")
+            except OSError as error:
+                files = " and ".join(str(file) for file in (self.certificate, self.key) if file)
+                raise SettingError(
+                    f"{files}: no client certificate with its key, unencrypted PEM ({_why(error)})."
+                ) from None
+        return context
+
+    def _trusting(self) -> ssl.SSLContext:
+        if self.authorities is None:
+            return httpx.create_ssl_context()
+        try:
+            return ssl.create_default_context(cafile=self.authorities)
+        except OSError as error:
+            raise SettingError(f"{self.authorities}: no certificates of authorities in PEM ({_why(error)}).") from None
+
+
+class Reply(NamedTuple):
+    """What came back, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]  # their names in any case
+    content: bytes
+
+
+class Transport:
+    """Sends single requests to one server, no more than ``connections`` at a time; use it as a context manager.
+
+    It follows no redirect, repeats nothing and adds no token: these are its user's to decide.
+    """
+
+    def __init__(self, *, connections: int, seconds: float, tls: Tls | None = None) -> None:
+        """Give each request ``seconds`` from its start to the last byte. Raises ``SettingError`` as ``Tls`` does."""
+        self._free = asyncio.Semaphore(connections)
+        self._seconds = seconds
+        self._http = httpx.AsyncClient(
+            headers={"User-Agent": f"candor/{__version__}"},
+            timeout=httpx.Timeout(seconds, pool=None),
+            limits=httpx.Limits(max_connections=connections),
+            verify=(tls or Tls()).context(),
+            follow_redirects=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def send(
+        self, method: str, url: str, what: str, headers: Mapping[str, str], content: bytes | None = None
+    ) -> Reply:
+        """Send one request; ``what`` is its name in messages, without ids.
+
+        Raises ``Unsent`` when the server cannot be reached, ``TryLater`` when it breaks off or is too slow, and
+        ``Never`` when its certificate is not to be trusted.
+        """
+        host = urlsplit(url).hostname
+        request = self._http.build_request(method, url, content=content, headers=headers)
+        try:
+            async with self._free, asyncio.timeout(self._seconds):
+                response = await self._http.send(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            if _untrusted(error):
+                raise Never(
+                    f"{host} shows a certificate that is not trusted: set its authority, or correct the URL."
+                ) from None
+            raise Unsent(f"{host} cannot be reached for the {what}.") from None
+        except (TimeoutError, httpx.TransportError):  # their texts may hold the URL
+            raise TryLater(f"{host} broke off or was too slow in the {what}.") from None
+        return Reply(response.status_code, response.headers, response.content)
+
+
+def _untrusted(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror if not isinstance(error, ssl.SSLError) else error.reason) or type(error).__name__
