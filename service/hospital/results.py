@@ -14,12 +14,12 @@ import stamina
 from service.eligibility.results import Screening
 from service.eligibility.study import Study
 from service.errors import Never, ServerError, TryLater
+from service.fhir.whose_status import is_about, others_since, says_we_wrote, versioned
 from service.fhir.write import Known, write_transaction
 from service.fhir.write_guidance import read_view, view_of
 from service.fhir.write_names import device_identifier, guidance_identifier, registry_number, token
 from service.hospital.client import FhirClient
 from service.hospital.commit import HospitalShelf
-from service.hospital.ownership import is_about, others_since, says_we_wrote, versioned
 from service.hospital.ports import Kept, Resource, Shelf, SubjectVersions
 from service.hospital.refusals import Conflict, Refused
 from service.screening.ports import Written

@@ -2,20 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from service.eligibility.moment import read_when
 from service.eligibility.study import Study
-from service.fhir.write_guidance import View
-from service.fhir.write_names import device_identifier
-from service.hospital.ports import Resource
+from service.fhir.copies import Copy, one_of_each, source_of
+from service.fhir.references import Located, addresses, identifiers, relative, without_version
+from service.fhir.write_guidance import View, read_view
+from service.fhir.write_names import device_identifier, guidance_identifier
+
+Resource = dict[str, Any]
+
+_TELLING = ("ResearchSubject", "GuidanceResponse", "Provenance")
+
+
+def own_subjects(study: Study, patient: str, records: Iterable[Located]) -> frozenset[str]:
+    """Return the ResearchSubjects whose status is ours, as the records of ``Patient/id`` tell, named as evidence is.
+
+    What is not as we write it says nothing for us: then the status is a person's.
+    """
+    found: dict[str, list[Located]] = {kind: [] for kind in _TELLING}
+    for located in records:
+        if (kind := located[0]["resourceType"]) in found:
+            found[kind].append(located)
+    try:
+        return frozenset(_own(study, patient, *(one_of_each(same) for same in found.values())))
+    except (AttributeError, KeyError, TypeError):  # records that callers bring may hold anything anywhere
+        return frozenset()
+
+
+def _own(
+    study: Study, patient: str, subjects: Iterable[Copy], guidances: Iterable[Copy], provenances: Iterable[Copy]
+) -> Iterator[str]:
+    ours = [each for each in guidances if guidance_identifier(study, patient) in identifiers(each.resource)]
+    if len(ours) != 1 or ours[0].contested:
+        return
+    guidance, each_once = ours[0].resource, [copy.resource for copy in provenances]
+    view = read_view(guidance)
+    for subject, full_url, contested in subjects:
+        if contested or not says_we_wrote(view, subject):
+            continue
+        names = addresses(subject, full_url, None)
+        if not others_since((each for each in each_once if _targets(each, names)), guidance, study):
+            yield source_of(subject, full_url)
+
+
+def _targets(provenance: Resource, names: set[str]) -> bool:
+    written = [target["reference"] for target in provenance["target"] if "reference" in target]
+    return any(without_version(each) in names or relative(each) in names for each in written)
 
 
 def is_about(subject: Resource, study: Study, references: Collection[str]) -> bool:
     """Whether a ResearchSubject belongs to ``study``, known on the server as ``references`` (``Type/id``)."""
     named = subject.get("study", {})
-    if _local(named.get("reference", "")) in references:
+    if relative(named.get("reference", "")) in references:
         return True
     return named.get("identifier", {}).get("value") in study.record.identifiers.values()
 
@@ -62,7 +103,3 @@ def _not_before(theirs: Any, ours: Any) -> bool:
     if one is None or other is None or one.instant is None or other.instant is None:
         return True
     return one.instant >= other.instant
-
-
-def _local(reference: str) -> str:
-    return "/".join(reference.split("/_history/", maxsplit=1)[0].split("/")[-2:])
