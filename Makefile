@@ -6,6 +6,7 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python -m
 UV     := VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip
 NODE   := tests/node/node_modules
+NPM    := tests/node/package-lock.json $(wildcard tests/servers/*/package-lock.json)
 SHEET  := docs/review/NCT06722105.md
 
 .DEFAULT_GOAL := help
@@ -81,9 +82,9 @@ $(VENV)/.test: requirements-test.lock pyproject.toml $(VENV)/.uv
 	@$(UV) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.run
 
-$(VENV)/.node: tests/node/package-lock.json $(VENV)/.uv
+$(VENV)/.node: $(NPM) $(VENV)/.uv
 	@.ci/tools node
-	@npm ci --prefix tests/node --silent
+	@for lock in $(NPM); do npm ci --prefix "$$(dirname "$$lock")" --silent || exit 1; done
 	@touch $@
 
 $(VENV)/.java: tests/servers/hapi/pom.xml tests/servers/validator/pom.xml $(shell find tests/servers -name '*.java') $(VENV)/.uv

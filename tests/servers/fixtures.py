@@ -1,4 +1,4 @@
-"""Real parts for the tests: a HAPI FHIR R4 server on loopback, HAPI's validator, and the official JSON schema of R4."""
+"""Real parts for the tests: two FHIR R4 servers on loopback, HAPI's validator, and the official JSON schema of R4."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,26 @@ def hapi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.fail(f"the HAPI server did not start:\n{started.stderr}")
     yield started.stdout.strip()
     os.kill(int((run / f"{port}.pid").read_text()), signal.SIGTERM)
+
+
+@contextmanager
+def started_medplum(*options: str) -> Iterator[str]:
+    """Run a server of Medplum's engine and give its base URL; ``medplum/server.mjs`` has the options."""
+    command = ["node", HERE / "medplum/server.mjs", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        first = server.stdout.readline()
+        if not first.startswith("READY "):
+            pytest.fail("the Medplum server did not start: are its packages installed (make test)?")
+        yield first.removeprefix("READY ").strip()
+        server.terminate()
+
+
+@pytest.fixture(scope="session")
+def medplum() -> Iterator[str]:
+    """Give the base URL of a FHIR R4 server of another make than HAPI, of this test run's own, in memory."""
+    with started_medplum() as base:
+        yield base
 
 
 @pytest.fixture(scope="session")
