@@ -147,6 +147,16 @@ def located_in(bundle: dict[str, Any], full_url: str | None = None) -> Iterator[
             yield {"resourceType": _NOTHING}, full_url
 
 
+def located_in_bytes(data: bytes) -> Iterator[Located]:
+    """What ``located_in`` gives of a Bundle that is not decoded yet, but for Observations as most are."""
+    entries = entries_of(data)
+    if entries is None:
+        yield from located_in(decode_json(data))
+    for entry in entries or ():
+        if usual(entry) is None:
+            yield from located_in(*entry.located)
+
+
 def _held_by(bundle: dict[str, Any]) -> Iterator[tuple[Any, str | None]]:
     """What the entries hold; an entry without a resource may carry the reason why (a failed search of a batch)."""
     entries = bundle.get("entry", ())
