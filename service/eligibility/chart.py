@@ -152,6 +152,7 @@ class Person(NamedTuple):
     active: bool = True
     replaced_by: str | None = None
     source: str = ""
+    identifiers: tuple[tuple[str | None, str], ...] = ()  # system and value; other servers know the person by them
 
 
 class Warning_(NamedTuple):  # noqa: N801 - Warning is Python's own

@@ -11,7 +11,7 @@ from service.fhir.codings import Meanings, meanings, united
 from service.fhir.copies import Copy, source_of
 from service.fhir.dates import read_period
 from service.fhir.facts import Facts, Record
-from service.fhir.references import Located, reference_in, relative
+from service.fhir.references import Located, identifiers, reference_in, relative
 from service.fhir.statuses import is_void, status_of
 from service.fhir.versions import other_version
 
@@ -33,6 +33,7 @@ def read_person(patient: Located, reference: str) -> tuple[Person, list[Warning_
         active=resource.get("active") is not False,
         replaced_by=_replaced_by(resource),
         source=source,
+        identifiers=tuple(identifiers(resource)),
     )
     if not person.active and person.replaced_by is None:
         warnings.append(Warning_("patient-inactive", source, "the record is inactive and names no replacement"))
