@@ -15,13 +15,13 @@ import stamina
 
 from service.errors import Never, SettingError, TryLater
 from service.hospital.client import FhirClient, Server
-from service.hospital.credentials import Bearer
+from service.hospital.credentials import bearer
 from service.hospital.refusals import Conflict, Refused, retry_after
 
 pytestmark = pytest.mark.anyio
 
 BASE = "https://fhir.hospital.example/r4"
-SERVER = Server(base=BASE, credentials=Bearer("t0ken"))
+SERVER = Server(base=BASE, credentials=bearer("t0ken"))
 BUNDLE = {"resourceType": "Bundle", "type": "searchset"}
 PATIENT = {"resourceType": "Patient", "id": "p"}
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -66,112 +66,6 @@ async def test_a_server_without_post_search_is_asked_by_get(respx_mock: respx.Mo
         await client.search("MedicationRequest", [("patient", "p")])
 
     assert (post.call_count, get.call_count) == (1, 2)
-
-
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-async def test_a_read_is_repeated_while_the_server_is_busy(respx_mock: respx.MockRouter, status: int) -> None:
-    """What may pass is asked again, and the good answer counts."""
-    route = respx_mock.get(f"{BASE}/Patient/p")
-    route.side_effect = [httpx.Response(status), httpx.ReadError("x"), httpx.Response(200, json=PATIENT)]
-
-    async with FhirClient(SERVER) as client:
-        assert await client.read("Patient/p") == PATIENT
-
-
-async def test_repeats_come_to_an_end(respx_mock: respx.MockRouter) -> None:
-    """After the attempts of the settings the caller is told to try later."""
-    route = respx_mock.get(f"{BASE}/Patient/p").respond(503)
-
-    async with FhirClient(SERVER) as client:
-        with pytest.raises(TryLater, match="HTTP 503"):
-            await client.read("Patient/p")
-
-    assert route.call_count == SERVER.attempts
-
-
-async def test_a_long_wait_is_left_to_the_caller(respx_mock: respx.MockRouter) -> None:
-    """A Retry-After beyond the time budget is not waited for: the error carries it."""
-    route = respx_mock.get(f"{BASE}/Patient/p").respond(503, headers={"Retry-After": "7200"})
-
-    async with FhirClient(SERVER) as client:
-        with pytest.raises(TryLater) as refused:
-            await client.read("Patient/p")
-
-    assert (refused.value.retry_after, route.call_count) == (7200, 1)
-
-
-async def test_a_short_wait_is_kept(respx_mock: respx.MockRouter) -> None:
-    """A Retry-After within the budget is waited for."""
-    route = respx_mock.get(f"{BASE}/Patient/p")
-    route.side_effect = [httpx.Response(429, headers={"Retry-After": "1"}), httpx.Response(200, json=PATIENT)]
-    started = time.monotonic()
-
-    with stamina.set_testing(False):
-        async with FhirClient(SERVER) as client:
-            await client.read("Patient/p")
-
-    assert time.monotonic() - started >= 1
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("120", 120.0),
-        (" 0 ", 0.0),
-        (format_datetime(NOW + timedelta(minutes=2), usegmt=True), 120.0),
-        ("Mon, 23 Nov 2026 12:00:30 -0000", 30.0),
-        (format_datetime(NOW - timedelta(minutes=2), usegmt=True), 0.0),
-        ("soon", None),
-        ("-5", None),
-        (None, None),
-    ],
-)
-def test_retry_after_is_read_as_seconds_or_date(header: str | None, seconds: float | None) -> None:
-    """Both forms of RFC 9110 are understood; a date gone by means now, anything else nothing."""
-    assert retry_after(header, NOW) == seconds
-
-
-@pytest.mark.parametrize("failure", [httpx.Response(503), httpx.ReadTimeout("x"), httpx.RemoteProtocolError("x")])
-async def test_a_write_that_may_have_been_done_is_not_repeated(
-    respx_mock: respx.MockRouter, failure: httpx.Response | Exception
-) -> None:
-    """After an answer that leaves open what was done, a transaction is not sent again."""
-    route = respx_mock.post(BASE)
-    route.side_effect = [failure, httpx.Response(200, json=BUNDLE)]
-
-    async with FhirClient(SERVER) as client:
-        with pytest.raises(TryLater):
-            await client.transaction(BUNDLE)
-
-    assert route.call_count == 1
-
-
-@pytest.mark.parametrize("failure", [httpx.Response(429), httpx.ConnectError("x"), httpx.ConnectTimeout("x")])
-async def test_a_write_that_was_not_begun_is_repeated(
-    respx_mock: respx.MockRouter, failure: httpx.Response | Exception
-) -> None:
-    """Where nothing was done for sure, a transaction is sent again."""
-    respx_mock.post(BASE).side_effect = [failure, httpx.Response(200, json=BUNDLE)]
-
-    async with FhirClient(SERVER) as client:
-        assert await client.transaction(BUNDLE) == BUNDLE
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [(400, Refused), (401, Refused), (403, Refused), (404, Refused), (409, Conflict), (412, Conflict), (422, Refused)],
-)
-async def test_a_refusal_is_final(respx_mock: respx.MockRouter, status: int, kind: type[Refused]) -> None:
-    """Other statuses are for good, and are not asked again; 409 and 412 say that somebody else was first."""
-    route = respx_mock.get(f"{BASE}/Patient/p").respond(status)
-
-    async with FhirClient(SERVER) as client:
-        with pytest.raises(Never) as refused:
-            await client.read("Patient/p")
-
-    assert type(refused.value) is kind
-    assert isinstance(refused.value, Refused)
-    assert (refused.value.status, route.call_count) == (status, 1)
 
 
 async def test_a_redirect_is_not_followed(respx_mock: respx.MockRouter) -> None:
@@ -291,56 +185,3 @@ def test_a_base_that_is_no_url_is_a_wrong_setting() -> None:
     """A base URL that cannot be used is refused at once, without being repeated in the message."""
     with pytest.raises(SettingError, match="cannot be used"):
         FhirClient(Server(base="https://user:word@fhir.hospital.example/r4"))
-
-
-class Renewed:
-    """Credentials that are renewed when a server rejects them, at most ``spare`` times."""
-
-    def __init__(self, spare: int) -> None:
-        self.number, self.spare, self.forgotten = 1, spare, []
-
-    async def header(self) -> str:
-        """Return the newest."""
-        return f"Bearer {self.number}"
-
-    async def rejected(self, header: str) -> bool:
-        """Take the next, if there is one."""
-        self.forgotten.append(header)
-        self.number += 1
-        return self.number <= self.spare + 1
-
-
-@pytest.mark.parametrize("write", [False, True], ids=["read", "write"])
-async def test_what_was_rejected_is_renewed_once(respx_mock: respx.MockRouter, write: bool) -> None:
-    """After a 401 a request is sent once more with other credentials, a write too: a 401 did nothing."""
-    route = respx_mock.route(url__startswith=BASE)
-    route.side_effect = [httpx.Response(401), httpx.Response(200, json=PATIENT)]
-    credentials = Renewed(1)
-
-    async with FhirClient(Server(base=BASE, credentials=credentials)) as client:
-        assert await (client.transaction(BUNDLE) if write else client.read("Patient/p")) == PATIENT
-
-    assert [call.request.headers["Authorization"] for call in route.calls] == ["Bearer 1", "Bearer 2"]
-    assert credentials.forgotten == ["Bearer 1"]
-
-
-@pytest.mark.parametrize("spare", [0, 9])
-async def test_a_server_that_rejects_everything_is_not_asked_on(respx_mock: respx.MockRouter, spare: int) -> None:
-    """A second 401, or one without other credentials to be had, is for good."""
-    route = respx_mock.get(f"{BASE}/Patient/p").respond(401)
-
-    async with FhirClient(Server(base=BASE, credentials=Renewed(spare))) as client:
-        with pytest.raises(Refused, match=r"401.*Check the token"):
-            await client.read("Patient/p")
-
-    assert route.call_count == (1 if spare == 0 else 2)
-
-
-async def test_a_server_without_credentials_is_shown_none(respx_mock: respx.MockRouter) -> None:
-    """Nothing is authorised where nothing is set."""
-    route = respx_mock.get(f"{BASE}/Patient/p").respond(json=PATIENT)
-
-    async with FhirClient(Server(base=BASE)) as client:
-        await client.read("Patient/p")
-
-    assert "Authorization" not in route.calls.last.request.headers
