@@ -39,15 +39,20 @@ def filtration_rate(
         return [creatinine._replace(intervals=(anything,), undecided=Reason.NO_USABLE_VALUE, derived=True)]
     youngest, oldest = _ages(birth, creatinine.when)
     measured = creatinine.intervals[0]
-    alternatives = tuple(
-        Interval(*_low(formula, sex, measured, oldest), *_high(formula, sex, measured, youngest)) for sex in sexes(ctx)
-    )
+    alternatives = tuple([_rates(formula, sex, measured, youngest, oldest) for sex in sexes(ctx)])
     return [creatinine._replace(intervals=alternatives, derived=True, limits=(), unit=(None, None))]
 
 
 def _ages(birth: When, day: When) -> tuple[int, int]:
     """Return the youngest and oldest age, in completed years, on a day."""
     return max(completed_years(birth.last, day.first), 0), max(completed_years(birth.first, day.last), 0)
+
+
+def _rates(formula: Formula, sex: str, creatinine: Interval, youngest: int, oldest: int) -> Interval:
+    low = _low(formula, sex, creatinine, oldest)
+    exact = creatinine.low is not None and 0 < creatinine.low == creatinine.high
+    known = exact and youngest == oldest  # then one power is enough
+    return Interval(*low, *(low if known else _high(formula, sex, creatinine, youngest)))
 
 
 def _low(formula: Formula, sex: str, creatinine: Interval, age: int) -> tuple[Fraction | None, bool]:

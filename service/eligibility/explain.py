@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
-from service.eligibility.findings import Finding, Leaf, Open
+from service.eligibility.findings import Finding, Leaf, Open, Reason
 from service.eligibility.phrases import LANGUAGES, Phrases
 from service.eligibility.results import Outcome
 from service.eligibility.rules import Age, Sex
@@ -47,8 +48,10 @@ def _deciding(node: Finding) -> Iterator[Leaf]:
 
 
 def _phrase(study: Study, leaf: Leaf, words: Phrases, language: str) -> str:
-    notion = study.notions.get(leaf.notion)
-    label = notion.label.get(language, leaf.notion) if notion is not None else leaf.notion
+    if leaf.value is None and leaf.effective is None:
+        present = leaf.truth is Truth.TRUE or bool(leaf.sources)
+        return _without_value(study, leaf.notion, leaf.reason, present, language)
+    label = _label(study, leaf.notion, language)
     if leaf.reason is None and leaf.value is not None and leaf.op in (Age.op, Sex.op):
         return (words.age if leaf.op == Age.op else words.sex).format(text=leaf.value.text)
     value = ""
@@ -62,4 +65,18 @@ def _phrase(study: Study, leaf: Leaf, words: Phrases, language: str) -> str:
     if value:
         return label + value
     present = leaf.truth is Truth.TRUE or bool(leaf.sources)
+    return _without_value(study, leaf.notion, None, present, language)
+
+
+@lru_cache(maxsize=4096)
+def _without_value(study: Study, notion: str, reason: Reason | None, present: bool, language: str) -> str:
+    """Return the phrase for a leaf that shows nothing: the same for every patient, and most are such."""
+    words, label = LANGUAGES[language], _label(study, notion, language)
+    if reason is not None:
+        return words.reasons[reason].format(label=label, value="")
     return (words.recorded if present else words.absent).format(label=label)
+
+
+def _label(study: Study, name: str, language: str) -> str:
+    notion = study.notions.get(name)
+    return notion.label.get(language, name) if notion is not None else name

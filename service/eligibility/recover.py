@@ -31,8 +31,8 @@ def recovery(ctx: Context, fails: list[CriterionResult]) -> Recovery:
     days: list[date] = []
     for fail in fails:
         truth = Truth.TRUE if fail.criterion.kind is Kind.EXCLUSION else Truth.FALSE
-        pairs = list(_pairs(ctx, fail.criterion.rule, fail.finding))
-        waiting = {leaf: day for rule, leaf in pairs if (day := _day(ctx, rule, leaf)) is not None}
+        deciding = _deciding(ctx, fail.criterion.rule, fail.finding, truth)
+        waiting = {leaf: day for rule, leaf in deciding if (day := _day(ctx, rule, leaf)) is not None}
         softened = dict.fromkeys(waiting, Truth.UNKNOWN)
         if truth_with(fail.finding, softened) is truth:
             return Recovery(recoverable=False, rescreen_after=None)
@@ -42,16 +42,19 @@ def recovery(ctx: Context, fails: list[CriterionResult]) -> Recovery:
     return Recovery(recoverable=True, rescreen_after=max([*days, ctx.as_of + timedelta(1)]))
 
 
-def _pairs(ctx: Context, rule: Rule, finding: Finding) -> Iterator[tuple[LeafRule, Leaf]]:
-    """Yield each leaf with its rule."""
+def _deciding(ctx: Context, rule: Rule, finding: Finding, truth: Truth) -> Iterator[tuple[LeafRule, Leaf]]:
+    """Yield each leaf that makes a finding what it is, with its rule: no other leaf can change it by being softer."""
+    if finding.truth is not truth:
+        return
     if isinstance(rule, Same):
         rule = plan(ctx.study).named[rule.same_as]
     if isinstance(finding, Leaf):
         if isinstance(rule, LeafRule):
             yield rule, finding
         return
+    wanted = negate(truth) if isinstance(rule, Not) else truth
     for below, child in zip(children(rule), finding.children, strict=True):
-        yield from _pairs(ctx, below, child)
+        yield from _deciding(ctx, below, child, wanted)
 
 
 def _failing(rule: Rule, finding: Finding, truth: Truth, softened: dict[Leaf, Truth]) -> Iterator[Leaf]:

@@ -13,7 +13,7 @@ from service.eligibility.derive import DERIVATIONS
 from service.eligibility.findings import Note, Reason
 from service.eligibility.notions import Notion
 from service.eligibility.show import Shown, show, show_reading
-from service.eligibility.timeline import Timeline, older, timeline
+from service.eligibility.timeline import Timeline, newest_older, recent, timeline
 
 
 class Selection(NamedTuple):
@@ -36,7 +36,7 @@ def select(ctx: Context, notion: Notion) -> Selection:
 
 
 def _select(ctx: Context, notion: Notion) -> Selection:
-    line = timeline(ctx, notion)
+    line = recent(ctx, notion)
     inside = _without_last_resort(line.inside, notion)
     succeeding = _successors(ctx, notion, inside)
     group = succeeding or prefer(ctx, inside, notion.prefer)
@@ -57,7 +57,7 @@ def _select(ctx: Context, notion: Notion) -> Selection:
         reading, reason = last
         unreadable: tuple[Note, ...] = (Note.RECORD_UNREADABLE,) if reading.unreadable else ()
         return Selection((), reason, unreadable, (show_reading(ctx, notion, reading), *shown), marked)
-    old = newest(ctx, older(ctx, notion))
+    old = newest_older(ctx, notion)
     if old:
         reason, notes = ctx.gap(notion, Reason.TOO_OLD)
         return Selection((), reason, notes, (*(show(notion, ctx, c) for c in old), *shown))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ from service.eligibility.codes import Role
 from service.eligibility.context import Context
 from service.eligibility.findings import Reason
 from service.eligibility.notions import Notion, Ratio
+
+_OFFSETS = 4  # days: the earlier of two instants may be of a day two days later, and the one between them too
 
 
 class Timeline(NamedTuple):
@@ -46,11 +48,62 @@ def older(ctx: Context, notion: Notion) -> list[Candidate]:
     return known  # type: ignore[return-value]
 
 
+def recent(ctx: Context, notion: Notion) -> Timeline:
+    """Sort a notion's records as far back as one may be the newest value: all that ``select`` asks for."""
+    key = ("recent", notion.id)
+    known = ctx.memo.get(key)
+    if known is None:
+        simple = not (notion.aliases or notion.ratios or notion.last_resort)
+        known = ctx.memo[key] = _recent(ctx, notion) if simple else timeline(ctx, notion)
+    return known  # type: ignore[return-value]
+
+
+def newest_older(ctx: Context, notion: Notion) -> list[Candidate]:
+    """Return the newest of ``older``, and its equals."""
+    line = timeline(ctx, notion)
+    found = list(line.old)
+    for reading, extra in sorted(line.aged, key=lambda pair: _last_day(pair[0]), reverse=True):
+        if _last_day(reading) < _since(found):
+            break
+        converted = convert(ctx, notion, reading, extra)
+        if isinstance(converted, Candidate):
+            found.append(converted)
+    return newest(ctx, found)
+
+
+def _recent(ctx: Context, notion: Notion) -> Timeline:
+    readings = _readings(ctx, notion)
+    if len(readings) <= 1:
+        return timeline(ctx, notion)
+    line, since = Timeline([], [], [], [], [], [], []), 0
+    for reading in sorted(readings, key=_last_day, reverse=True):
+        if _last_day(reading) >= since:
+            _place(ctx, notion, line, reading)
+            since = _since(line.inside)
+        elif _is_shown(notion, reading):
+            line.hints.append(reading)
+        else:
+            factor_of(ctx, notion, reading)  # which says when the unit is not known
+    return line
+
+
+def _last_day(reading: Reading) -> int:
+    return 0 if reading.when is None else reading.when.last.toordinal()
+
+
+def _since(candidates: Sequence[Candidate]) -> int:
+    """Return the day (an ordinal) before which no record can be the newest, whatever its date leaves open."""
+    return max([c.when.first for c in candidates]).toordinal() - _OFFSETS if candidates else 0
+
+
+def _readings(ctx: Context, notion: Notion) -> list[Reading]:
+    return [reading for concept in notion.concepts or (notion.id,) for reading in ctx.readings(concept)]
+
+
 def _timeline(ctx: Context, notion: Notion) -> Timeline:
     line = Timeline([], [], [], [], [], [], [])
-    for concept in notion.concepts or (notion.id,):
-        for reading in ctx.readings(concept):
-            _place(ctx, notion, line, reading)
+    for reading in _readings(ctx, notion):
+        _place(ctx, notion, line, reading)
     for alias in notion.aliases:
         extra = frozenset((alias.tag,)) if alias.tag else frozenset()
         for reading in ctx.readings(alias.concept):
@@ -76,10 +129,8 @@ def _place(
     another: bool = False,
 ) -> None:
     """Place a record; one of another notion only where its number is comparable, or could not be had."""
-    promoted = not reading.tags.isdisjoint(notion.promoted_by)
-    by_other_means = not (promoted or reading.tags.isdisjoint(notion.shown_only))
-    shown = reading.role in (Role.HINT, Role.NEGATIVE) or by_other_means
-    counts = reading.role is Role.MATCH or promoted
+    shown = _is_shown(notion, reading)
+    counts = reading.role is Role.MATCH or not reading.tags.isdisjoint(notion.promoted_by)
     if not shown and not may_fit(ctx, notion, reading):
         factor_of(ctx, notion, reading)  # which says when the unit is not known
         if counts:
@@ -95,6 +146,13 @@ def _place(
         _by_date(ctx, notion, converted, inside, undated, line.old)
     elif converted is not None:
         line.unusable.append((reading, converted))
+
+
+def _is_shown(notion: Notion, reading: Reading) -> bool:
+    """Whether a record is evidence and never decides: by its code, or because it was had by other means."""
+    if reading.role is Role.HINT or reading.role is Role.NEGATIVE:
+        return True
+    return not reading.tags.isdisjoint(notion.shown_only) and reading.tags.isdisjoint(notion.promoted_by)
 
 
 def may_fit(ctx: Context, notion: Notion, reading: Reading) -> bool:

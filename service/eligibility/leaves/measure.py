@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from service.eligibility.candidate import Candidate, newest
+from service.eligibility.candidate import Candidate
 from service.eligibility.chart import Activity, Certainty, Entry, Standing
 from service.eligibility.compare import (
     Answer,
@@ -22,7 +22,7 @@ from service.eligibility.notions import Notion
 from service.eligibility.rules import ByMethod, Measure, Method
 from service.eligibility.select import Selection, newest_unusable, select
 from service.eligibility.show import value_of
-from service.eligibility.timeline import older, timeline
+from service.eligibility.timeline import newest_older, timeline
 from service.eligibility.truth import Truth
 
 
@@ -161,7 +161,7 @@ def _older_over(ctx: Context, rule: ByMethod) -> Verdict | None:
     """Return a question to a person where an old reference value is over and no newer one is there."""
     notion = ctx.study.notions[rule.reference.measure]
     wanted = comparisons(rule.reference)
-    newest_old = newest(ctx, older(ctx, notion))
+    newest_old = newest_older(ctx, notion)
     if not newest_old or not any(candidate_answer(c, wanted).truth is Truth.TRUE for c in newest_old):
         return None
     return _verdict(ctx, notion, Answer(Truth.UNKNOWN, Reason.NEEDS_JUDGEMENT), newest_old, ())

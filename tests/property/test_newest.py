@@ -1,0 +1,66 @@
+"""A law: what is far behind the newest value need not be looked at."""
+
+from __future__ import annotations
+
+from datetime import date
+from unittest.mock import patch
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.eligibility import select as selecting
+from service.eligibility.candidate import newest
+from service.eligibility.context import Context
+from service.eligibility.timeline import newest_older, older, timeline
+from tests.builders import Resource, observation
+from tests.readings import chart_of
+from tests.verdicts import AS_OF, shipped_study
+
+_CODES = {
+    "platelets": ("777-3", "10*9/L"),
+    "crp": ("1988-5", "mg/L"),
+    "lvef": ("18043-0", "%"),
+    "mrss": ("mrss-total", "{score}"),
+}
+_OFFSETS = ("-12:00", "Z", "+01:00", "+14:00")
+
+
+@st.composite
+def _moments(draw: st.DrawFn) -> str | None:
+    """Days close to each other and far away, months, years, and instants in every offset."""
+    day = draw(st.sampled_from(["2026-11-20", "2026-11-21", "2026-11-22", "2026-10-31", "2026-06-01", "2024-01-15"]))
+    form = draw(st.sampled_from(["day", "time", "month", "year", "none"]))
+    if form == "time":
+        return f"{day}T{draw(st.integers(0, 23)):02}:30:00{draw(st.sampled_from(_OFFSETS))}"
+    return {"day": day, "month": day[:7], "year": day[:4], "none": None}[form]
+
+
+@st.composite
+def _results(draw: st.DrawFn) -> tuple[str, list[Resource]]:
+    notion = draw(st.sampled_from(sorted(_CODES)))
+    code, unit = _CODES[notion]
+    results = st.builds(
+        lambda value, when, status: observation(code, value, when, status=status),
+        st.sampled_from([f"1 {unit}", f"49 {unit}", f"< 5 {unit}", f"100000 {unit}", "7 furlongs", None]),
+        _moments(),
+        st.sampled_from(["final", "final", "amended", "preliminary"]),
+    )
+    return notion, draw(st.lists(results, max_size=8))
+
+
+@given(_results())
+def test_the_newest_value_needs_no_look_at_far_older_ones(
+    chart: tuple[str, list[Resource]],
+) -> None:
+    """Looking no further back than it must, a selection has the same value, reason, notes, evidence and warnings."""
+    name, records = chart
+    notion, as_of = shipped_study().notions[name], date.fromisoformat(AS_OF)
+    one, other = (Context(shipped_study(), chart_of(*records), as_of) for _ in range(2))
+
+    chosen = selecting.select(one, notion)
+    with patch.object(selecting, "recent", timeline):
+        whole = selecting.select(other, notion)
+
+    assert chosen == whole
+    assert set(one.warnings) == set(other.warnings)
+    assert newest_older(one, notion) == newest(other, older(other, notion))
