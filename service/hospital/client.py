@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from random import uniform
+from time import monotonic
 from types import TracebackType
 from typing import NamedTuple, Self
 from urllib.parse import urlencode
@@ -15,6 +17,7 @@ import stamina
 from service.errors import Never, NotFhirError, SettingError, TryLater
 from service.fhir.decode import decode
 from service.fhir.write import encode
+from service.hospital.breaker import Paused
 from service.hospital.origins import Origin, absolute
 from service.hospital.ports import Credentials, Params, Resource
 from service.hospital.refusals import Refused, Unsent, refusal
@@ -27,6 +30,7 @@ _NO_FORM_SEARCH = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.NOT_IMPLEMENTED,
 }
+_SPREAD = 0.5  # seconds
 _REFERENCE = re.compile(r"([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})(/_history/[A-Za-z0-9.-]{1,64})?\Z")
 
 
@@ -191,13 +195,15 @@ def query(params: Params) -> str:
 
 def _again(kind: type[TryLater], seconds: float) -> Callable[[Exception], bool | float]:
     """Decide which errors are tried again, and after how long: what the server asked for, within the budget."""
+    end = monotonic() + seconds
 
     def again(error: Exception) -> bool | float:
-        if not isinstance(error, kind):
+        if not isinstance(error, kind) or isinstance(error, Paused):
             return False
         if error.retry_after is None:
             return True
-        return error.retry_after if error.retry_after < seconds else False
+        wait = error.retry_after + uniform(0, _SPREAD)  # noqa: S311 - so that not all come back at once
+        return wait if monotonic() + wait < end else False
 
     return again
 

@@ -1,4 +1,7 @@
-"""HTTP to one server: how many connections, how long to wait, whom TLS trusts. The only user of httpx."""
+"""HTTP to one server: how many connections, how long to wait, whom TLS trusts, when to leave it in peace.
+
+The only user of httpx.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -16,7 +21,12 @@ import httpx
 
 from service import __version__
 from service.errors import Never, SettingError, TryLater
-from service.hospital.refusals import Unsent
+from service.hospital.breaker import Breaker
+from service.hospital.refusals import Unsent, retry_after
+
+_MOST_BYTES = 128 * 1024 * 1024  # of one answer, unpacked
+_DOWN = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+_RESTING = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
 # They log whole URLs, which hold patients' ids, and headers, which hold the token.
 for _library in ("httpx", "httpcore"):
@@ -72,6 +82,7 @@ class Transport:
         """Give each request ``seconds`` from its start to the last byte. Raises ``SettingError`` as ``Tls`` does."""
         self._free = asyncio.Semaphore(connections)
         self._seconds = seconds
+        self._breaker = Breaker()
         self._http = httpx.AsyncClient(
             headers={"User-Agent": f"candor/{__version__}"},
             timeout=httpx.Timeout(seconds, pool=None),
@@ -93,23 +104,57 @@ class Transport:
     ) -> Reply:
         """Send one request; ``what`` is its name in messages, without ids.
 
-        Raises ``Unsent`` when the server cannot be reached, ``TryLater`` when it breaks off or is too slow, and
-        ``Never`` when its certificate is not to be trusted.
+        Raises ``Unsent`` when the server cannot be reached, ``TryLater`` when it breaks off or is too slow, its
+        subclass ``Paused`` while the server is left in peace, and ``Never`` when its certificate is not to be
+        trusted or its answer does not fit into memory.
         """
-        host = urlsplit(url).hostname
-        request = self._http.build_request(method, url, content=content, headers=headers)
-        try:
-            async with self._free, asyncio.timeout(self._seconds):
-                response = await self._http.send(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            if _untrusted(error):
-                raise Never(
-                    f"{host} shows a certificate that is not trusted: set its authority, or correct the URL."
-                ) from None
-            raise Unsent(f"{host} cannot be reached for the {what}.") from None
-        except (TimeoutError, httpx.TransportError):  # their texts may hold the URL
-            raise TryLater(f"{host} broke off or was too slow in the {what}.") from None
-        return Reply(response.status_code, response.headers, response.content)
+        host = urlsplit(url).hostname or ""
+        async with self._free:
+            self._breaker.enter(host)
+            try:
+                reply = await self._exchange(self._http.build_request(method, url, content=content, headers=headers))
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                if _untrusted(error):
+                    self._breaker.left()
+                    raise Never(
+                        f"{host} shows a certificate that is not trusted: set its authority, or correct the URL."
+                    ) from None
+                self._breaker.failed()
+                raise Unsent(f"{host} cannot be reached for the {what}.") from None
+            except (TimeoutError, httpx.HTTPError):  # their texts may hold the URL
+                self._breaker.failed()
+                raise TryLater(f"{host} broke off or was too slow in the {what}.") from None
+            except BaseException:  # cancelled: the connection is closed, and tells nothing of the server
+                self._breaker.left()
+                raise
+            self._learn(reply)
+        if len(reply.content) > _MOST_BYTES:
+            raise Never(f"{host} answered the {what} with more than {_MOST_BYTES:,} bytes: set a smaller page size.")
+        return reply
+
+    async def _exchange(self, request: httpx.Request) -> Reply:
+        """Send and read to the end, or to where an answer is too large to be one."""
+        async with asyncio.timeout(self._seconds):
+            response = await self._http.send(request, stream=True)
+            try:
+                content = bytearray()
+                async for part in response.aiter_bytes():
+                    content += part
+                    if len(content) > _MOST_BYTES:
+                        break
+            finally:
+                await response.aclose()
+        return Reply(response.status_code, response.headers, bytes(content))
+
+    def _learn(self, reply: Reply) -> None:
+        """Tell the breaker how the server is: 500 may be about one request, a long wait is for all."""
+        wait = retry_after(reply.headers.get("retry-after"), datetime.now(UTC))
+        if reply.status in _RESTING and wait is not None and wait >= self._seconds:
+            self._breaker.rest(wait)
+        elif reply.status in _DOWN:
+            self._breaker.failed()
+        else:
+            self._breaker.succeeded()
 
 
 def _untrusted(error: BaseException | None) -> bool:

@@ -3,10 +3,8 @@
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -16,7 +14,6 @@ import stamina
 from service.errors import Never, SettingError, TryLater
 from service.hospital.client import FhirClient, Server
 from service.hospital.credentials import bearer
-from service.hospital.refusals import Conflict, Refused, retry_after
 
 pytestmark = pytest.mark.anyio
 

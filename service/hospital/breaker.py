@@ -1,0 +1,60 @@
+"""Leaves a server in peace that is down: after some failures in a row nothing is sent for a while, then one trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+from service.errors import TryLater
+
+_LONGEST = 3_600.0  # that a server may ask us to stay away: a slip of its clock should not cost a night
+
+
+class Paused(TryLater):
+    """Nothing was sent, for the server failed a moment ago or asked for a rest; asking again at once is no use."""
+
+
+class Breaker:
+    """Counts failures in a row: closed (all may go), open (nothing may), half-open (one trial decides)."""
+
+    def __init__(self, *, failures: int = 5, seconds: float = 30.0, clock: Callable[[], float] = monotonic) -> None:
+        """Open for ``seconds`` after ``failures`` in a row."""
+        self._most, self._seconds, self._clock = failures, seconds, clock
+        self._failures = 0
+        self._closed_from: float | None = None  # when the next may go; ``None``: now
+        self._on_trial = False
+
+    def enter(self, host: str) -> None:
+        """Let a request go, or raise ``Paused`` with the seconds to wait.
+
+        Who enters calls one of ``succeeded``, ``failed`` and ``left`` afterwards.
+        """
+        if self._closed_from is None:
+            return
+        wait = self._closed_from - self._clock()
+        if wait > 0 or self._on_trial:
+            raise Paused(f"{host} is not asked for now, since it failed or asked for a rest.", max(wait, 1.0))
+        self._on_trial = True
+
+    def succeeded(self) -> None:
+        """Close: the server answers."""
+        self._failures, self._closed_from, self._on_trial = 0, None, False
+
+    def failed(self) -> None:
+        """Count a failure; open after too many in a row, and after a failed trial at once."""
+        self._failures += 1
+        if self._on_trial or self._failures >= self._most:
+            self._open(self._seconds)
+        self._on_trial = False
+
+    def left(self) -> None:
+        """Forget a request that was cancelled: it tells nothing."""
+        self._on_trial = False
+
+    def rest(self, seconds: float) -> None:
+        """Open because the server asked for it."""
+        self._open(min(seconds, _LONGEST))
+        self._on_trial = False
+
+    def _open(self, seconds: float) -> None:
+        self._closed_from = max(self._closed_from or 0.0, self._clock() + seconds)
