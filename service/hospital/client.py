@@ -90,9 +90,7 @@ class FhirClient:
 
     def own(self, reference: str) -> str | None:
         """Return ``Type/id`` for a reference to a resource of this server, ``None`` for any other."""
-        if not self._origin.covers(absolute(self.base, reference)):
-            return None
-        match = _REFERENCE.match(reference.removeprefix(f"{self.base}/"))
+        match = _REFERENCE.match("/".join(self._origin.below(absolute(self.base, reference)) or ()))
         return match[1] if match else None
 
     async def read(self, reference: str) -> Resource:
