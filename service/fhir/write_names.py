@@ -28,6 +28,11 @@ def guidance_identifier(study: Study, patient: str) -> tuple[str, str]:
     return f"{study.base}/guidance-response", _of_patient(study, patient)
 
 
+def list_identifier(study: Study) -> tuple[str, str]:
+    """Return system and value for the study's screening list."""
+    return f"{study.base}/screening-list", study.record.id
+
+
 def module_uri(study: Study) -> str:
     """Return the address of the study's screening, as ``GuidanceResponse.moduleUri``."""
     return f"{study.base}/study/{study.record.id}"
