@@ -13,6 +13,7 @@ from service.eligibility.context import Context
 from service.eligibility.findings import Reason
 from service.eligibility.notions import Notion, Ratio
 
+_NO_TAGS = frozenset[str]()
 _OFFSETS = 4  # days: the earlier of two instants may be of a day two days later, and the one between them too
 
 
@@ -59,8 +60,8 @@ def recent(ctx: Context, notion: Notion) -> Timeline:
 
 
 def newest_older(ctx: Context, notion: Notion) -> list[Candidate]:
-    """Return the newest of ``older``, and its equals."""
-    line = timeline(ctx, notion)
+    """Return the newest of ``older``, and its equals, for a notion that has no value inside its window."""
+    line = recent(ctx, notion)
     found = list(line.old)
     for reading, extra in sorted(line.aged, key=lambda pair: _last_day(pair[0]), reverse=True):
         if _last_day(reading) < _since(found):
@@ -75,15 +76,21 @@ def _recent(ctx: Context, notion: Notion) -> Timeline:
     readings = _readings(ctx, notion)
     if len(readings) <= 1:
         return timeline(ctx, notion)
-    line, since = Timeline([], [], [], [], [], [], []), 0
+    line, units = Timeline([], [], [], [], [], [], []), set[object]()  # units that can be read
+    since = notion.window.before(ctx.as_of).toordinal() if notion.window is not None else 0
     for reading in sorted(readings, key=_last_day, reverse=True):
-        if _last_day(reading) >= since:
+        if reading.when is None or _last_day(reading) >= since:
             _place(ctx, notion, line, reading)
-            since = _since(line.inside)
-        elif _is_shown(notion, reading):
+            since = max(since, _since(line.inside))
+            continue
+        if _is_shown(notion, reading):
             line.hints.append(reading)
-        else:
-            factor_of(ctx, notion, reading)  # which says when the unit is not known
+            continue
+        unit = reading.quantity and reading.quantity[2:]
+        if unit not in units and isinstance(factor_of(ctx, notion, reading), Fraction):  # or it says what is wrong
+            units.add(unit)
+        if _counts(notion, reading):
+            line.aged.append((reading, _NO_TAGS))
     return line
 
 
@@ -130,7 +137,7 @@ def _place(
 ) -> None:
     """Place a record; one of another notion only where its number is comparable, or could not be had."""
     shown = _is_shown(notion, reading)
-    counts = reading.role is Role.MATCH or not reading.tags.isdisjoint(notion.promoted_by)
+    counts = _counts(notion, reading)
     if not shown and not may_fit(ctx, notion, reading):
         factor_of(ctx, notion, reading)  # which says when the unit is not known
         if counts:
@@ -153,6 +160,10 @@ def _is_shown(notion: Notion, reading: Reading) -> bool:
     if reading.role is Role.HINT or reading.role is Role.NEGATIVE:
         return True
     return not reading.tags.isdisjoint(notion.shown_only) and reading.tags.isdisjoint(notion.promoted_by)
+
+
+def _counts(notion: Notion, reading: Reading) -> bool:
+    return reading.role is Role.MATCH or not reading.tags.isdisjoint(notion.promoted_by)
 
 
 def may_fit(ctx: Context, notion: Notion, reading: Reading) -> bool:
