@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from service.eligibility.codes import Lexicon
@@ -114,8 +115,12 @@ def sign(study: Study, criterion_id: str, role: str, day: date, name: str | None
     raise DefinitionError("reviews.yaml", None, f"the study has no criterion {criterion_id}.", f"It has: {known}.")
 
 
+@lru_cache(maxsize=1024)
 def _rows(concept: str, lexicon: Lexicon) -> list[Any]:
-    """What the rows of a value set decide; their names and sources may be corrected without a new signature."""
+    """What the rows of a value set decide; their names and sources may be corrected without a new signature.
+
+    Most criteria share them with others: they are written out once.
+    """
     return [
         (*_plain(row._replace(display="", tags=frozenset())), sorted(row.tags), list(lexicon.listed_under(row)))
         for row in lexicon.rows_of(concept)
