@@ -22,7 +22,7 @@ WRITTEN = {
 # A write needs to know that the patient exists there.
 _KNOWN_THERE = {"Patient": READ}
 _V1 = {"read": "rs", "write": "cud", "*": "cruds"}
-_SCOPE = re.compile(r"(?:system|user|patient)/(\*|[A-Z][A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)\Z")
+_SCOPE = re.compile(r"system/(\*|[A-Z][A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)\Z")
 
 
 class _Allowed(NamedTuple):

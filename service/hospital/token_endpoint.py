@@ -70,7 +70,7 @@ async def discover(client: Client, base: str, ask: Ask) -> str:
     if isinstance(taken, list) and taken and client.key.algorithm not in taken:
         ours = " or ".join(each for each in ALGORITHMS if each in taken) or "none that we can make"
         raise Never(
-            f"{client.setting}_KEY_FILE: {server.host} takes no signature by {client.key.algorithm}, but {ours}."
+            f"{client.setting}_KEY_FILE: {server.host} takes no signature by {client.key.algorithm}; of ours: {ours}."
         )
     try:
         own = Origin.parse(where)[:3] == server[:3]

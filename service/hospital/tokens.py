@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from service.errors import Never, ServerError
+from service.errors import Never, TryLater
 from service.hospital.refusals import Unsent
 from service.hospital.token_endpoint import Ask, Client, Granted, discover, request_token
 
 _RENEWED_AT = 0.8  # of its life
+_LONGEST_REST = 3_600.0  # seconds that a server may ask for
 
 
 class BackendServices:
@@ -25,7 +26,8 @@ class BackendServices:
         self._renewed_at = 0.0
         self._one_asks = asyncio.Lock()
         self._asked = 0  # how often
-        self._failure: ServerError | None = None  # of the last time
+        self._failure: Unsent | Never | None = None  # of the last time
+        self._resting_until = 0.0  # by the clock, where the server asked for a rest
 
     async def header(self) -> str:
         """Return ``Bearer …``. Raises as ``granted`` does."""
@@ -46,7 +48,7 @@ class BackendServices:
             return fresh
         before = self._asked
         async with self._one_asks:
-            if self._asked != before and self._failure is not None:
+            if self._failure is not None and (self._asked != before or self._clock() < self._resting_until):
                 raise self._failure  # whoever waited shares the outcome, rather than ask a busy server again
             return self._fresh() or await self._renew()
 
@@ -59,9 +61,13 @@ class BackendServices:
         try:
             self._url = self._url or await discover(self.client, self._base, self._ask)
             self._granted = await request_token(self.client, self._url, self._ask, begun)
-        except ServerError as error:
+        except Never as error:
+            self._failure = error
+            raise
+        except TryLater as error:
             # Nothing has been sent to the FHIR server, so that even a write may be tried again.
-            self._failure = error if isinstance(error, Never | Unsent) else Unsent(str(error))
+            self._failure = Unsent(str(error), error.retry_after)
+            self._resting_until = self._clock() + min(error.retry_after or 0.0, _LONGEST_REST)
             raise self._failure from None
         finally:
             self._asked += 1
