@@ -140,8 +140,9 @@ async def test_a_refused_token_is_forgotten_once(tokens: BackendServices, issuer
         return await tokens.header()
 
     headers = await asyncio.gather(*(after_a_401() for _ in range(20)))
+    late = await after_a_401()
 
-    assert set(headers) == {"Bearer 2"}
+    assert {*headers, late} == {"Bearer 2"}
     assert issuer.asked == 2
 
 
