@@ -180,7 +180,7 @@ def _only_patient(located: list[Located]) -> str:
     if len(names) == 1:
         return names[0]
     if names:
-        raise InputError("The Bundle holds several patients: name the one that is meant.", "several-patients")
+        raise InputError("The Bundle holds several patients: leave the others out, or name the one that is meant.", "several-patients")
     if any(resource["resourceType"] == "Patient" for resource, _ in located):
         raise InputError("The Patient has neither an id nor a fullUrl: give it one.", "patient-unreadable")
     raise InputError("The Bundle holds no Patient: add it.", "no-patient")
