@@ -61,16 +61,15 @@ def _text(said: Mapping[str, object]) -> str:
 
 
 def _remedies(setting: str, kid: str) -> dict[str, str]:
-    register = f"register the public key {kid}, which candor keys show prints"
     other_scope = f"Have the scopes granted that candor keys show prints, or set {setting}_SCOPE to those that are."
     return {
         "audience": f"It expects another audience: set {setting}_TOKEN_URL to the URL by which it calls itself.",
         "clock": "It finds our assertion too old or too new: set the clocks of both machines.",
         "replay": "It has seen our assertion before: no proxy between us may repeat a request.",
-        "key": f"It cannot check our signature: {register}.",
+        "key": f"It cannot check our signature: register the public key {kid} there, which candor keys show prints.",
         _UNKNOWN_CLIENT: (
-            f"See that {setting}_CLIENT_ID is registered there, {register}, "
-            f"and see that its token URL is the one that it was told and that both clocks are right."
+            f"See that {setting}_CLIENT_ID is registered there with the public key {kid} (candor keys show prints it), "
+            "that it knows itself by the token URL that we use, and that both clocks are right."
         ),
         "invalid_scope": other_scope,
         "access_denied": other_scope,
