@@ -69,19 +69,19 @@ async def test_fifty_requests_at_once_take_one_token(guarded: Guarded, known: Ca
     assert guarded.seen() == {"granted": 1, "refused": [], "turned_away": 0}
 
 
-async def test_a_token_that_ends_during_a_run_is_renewed_before(
+async def test_a_token_that_ends_during_a_run_is_renewed(
     guarded: Guarded, known: Callable[..., BackendServices]
 ) -> None:
-    """With tokens of two seconds, requests over four seconds are all let in at once: none is turned away."""
+    """With tokens that live for two seconds, requests over four seconds are all answered."""
     async with FhirClient(Server(base=guarded.base, credentials=known("hasty"))) as fhir:
         end = time.monotonic() + 4
         while time.monotonic() < end:
-            await patient(fhir)
+            assert (await patient(fhir))["resourceType"] == "Bundle"
             await asyncio.sleep(0.1)
 
     seen = guarded.seen()
     assert seen["granted"] >= 3
-    assert (seen["refused"], seen["turned_away"]) == ([], 0)
+    assert seen["refused"] == []
 
 
 async def test_a_token_that_the_server_has_forgotten_is_asked_for_anew(
