@@ -6,13 +6,14 @@ import re
 from http import HTTPStatus
 from typing import Any
 
-from service.errors import TryLater
+from service.errors import Never, ServerError, TryLater
 from service.hospital.client import FhirClient
 from service.hospital.pages import all_pages
 from service.hospital.ports import Kept, Params, Resource
-from service.hospital.refusals import GONE, Refused
+from service.hospital.refusals import GONE, Refused, refusal
 
 _NO_TRANSACTIONS = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
+_SHARED = ("ResearchStudy/", "Device/")  # by all patients: other writers may refer to them already
 _LOCATION = re.compile(r"([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})(?:/_history/([A-Za-z0-9.-]{1,64}))?\Z")
 
 
@@ -21,6 +22,7 @@ class HospitalShelf:
 
     def __init__(self, client: FhirClient) -> None:
         self._client = client
+        self._whole = True  # until it does a part of a transaction
 
     async def find(self, kind: str, params: Params) -> list[Resource]:
         page = await self._client.search(kind, [*params, ("_count", str(self._client.server.page_size))])
@@ -39,20 +41,27 @@ class HospitalShelf:
         return True
 
     async def commit(self, transaction: Resource) -> list[Kept]:
+        entries = transaction["entry"]
+        if not self._whole:
+            return await self._one_by_one(entries)
         try:
             answer = await self._client.transaction(transaction)
         except Refused as error:
             if error.status not in _NO_TRANSACTIONS:
                 raise
-            return await self._one_by_one(transaction["entry"])
-        responses = [entry.get("response", {}) for entry in answer.get("entry", [])]
-        requests = [entry["request"] for entry in transaction["entry"]]
-        if len(responses) != len(requests):
+            return await self._one_by_one(entries)
+        told = answer.get("entry", [])
+        if len(told) != len(entries) or not all(each.get("response", {}).get("status") for each in told):
             raise TryLater(f"{self._client.host} did not say what became of a transaction.")
-        return [
-            _kept(response.get("location", request["url"]), response.get("etag"), int(response["status"][:3]), request)
-            for response, request in zip(responses, requests, strict=True)
-        ]
+        kept = [_told(*each) for each in zip(entries, told, strict=True)]
+        refused = [each["response"] for each in told if not _is_done(each)]
+        if refused:
+            self._whole = False
+            pairs = zip(entries, told, kept, strict=True)
+            await self._take_back([(entry["request"], one) for entry, each, one in pairs if _is_done(each)])
+            what = "transaction, of which it did a part that was taken back"
+            raise refusal(_status(refused[0]), what, self._client.host, refused[0].get("outcome"))
+        return kept
 
     async def remove(self, reference: str) -> None:
         try:
@@ -60,6 +69,21 @@ class HospitalShelf:
         except Refused as error:
             if error.status not in GONE:
                 raise
+
+    async def _take_back(self, done: list[tuple[Resource, Kept]]) -> None:
+        """Undo what a server did of a transaction that it takes for a batch. Raises ``Never`` where it lets nobody."""
+        try:
+            for request, kept in reversed(done):  # what refers to others first
+                if request["method"] == "PUT":
+                    before = await self._client.read(f"{kept.reference}/_history/{_bare(request['ifMatch'])}")
+                    await self._client.update(before, f'W/"{kept.version}"')
+                elif kept.done and not kept.reference.startswith(_SHARED):
+                    await self.remove(kept.reference)
+        except ServerError as error:
+            raise Never(
+                f"{self._client.host} did a part of a transaction, refused the rest and does not let the part be "
+                f"taken back: {error} Ask for transactions that are done whole or not at all."
+            ) from None
 
     async def _one_by_one(self, entries: list[Resource]) -> list[Kept]:
         """Write in an order that is safe to break off after any step.
@@ -102,10 +126,26 @@ def _turn(entry: Resource) -> int:
     return 1 if kind == "ResearchSubject" and entry["request"]["method"] == "POST" else 0
 
 
+def _status(response: Resource) -> int:
+    return int(response["status"][:3])
+
+
+def _is_done(told: Resource) -> bool:
+    return _status(told["response"]) < HTTPStatus.BAD_REQUEST
+
+
+def _told(entry: Resource, told: Resource) -> Kept:
+    request, response = entry["request"], told["response"]
+    etag = response.get("etag") or told.get("resource", {}).get("meta", {}).get("versionId")
+    return _kept(response.get("location", request["url"]), etag, _status(response), request)
+
+
 def _kept(location: str, etag: str | None, status: int, request: Resource) -> Kept:
     match = _LOCATION.search(location)
     reference, version = (match[1], match[2]) if match else (request["url"], None)
-    if version is None and etag:
-        version = etag.removeprefix("W/").strip('"')
     there_before = request["method"] == "POST" and "ifNoneExist" in request and status == HTTPStatus.OK
-    return Kept(reference, version, not there_before)
+    return Kept(reference, version or (_bare(etag) if etag else None), not there_before)
+
+
+def _bare(etag: str) -> str:
+    return etag.removeprefix("W/").strip('"')
