@@ -19,6 +19,7 @@ from typing import Annotated
 import typer
 
 from service import __version__
+from service.cli_keys import keys
 from service.config import Settings, load_settings, unknown_names
 from service.eligibility.results import NotScreened
 from service.errors import CandorError, InputError, TryLater
@@ -44,6 +45,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+cli.add_typer(keys)
 
 
 def _print_version(wanted: bool) -> None:

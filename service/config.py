@@ -1,4 +1,4 @@
-"""The settings: environment first, then a TOML file with the same names, then the defaults.
+"""The settings and their types; where they stand is ``given.py``'s to know.
 
 Read with msgspec, which the charts need anyway: a settings library would double the time in which a command starts.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,11 +15,10 @@ from typing import Annotated, Any
 import msgspec
 
 from service.errors import SettingError
+from service.given import PREFIX, read_given
 from service.hospital.origins import Origin
 
-PREFIX = "CANDOR_"
-
-_PLACE = re.compile(r" - at `\$\.?(\w*)`\Z")
+_PLACE = re.compile(r" - at `\$\.?([\w.]*)`\Z")
 
 
 class Url(str):
@@ -29,8 +27,14 @@ class Url(str):
     __slots__ = ()
 
 
+class Endpoint(str):
+    """An absolute address that is used as it is written, its last slash included."""
+
+    __slots__ = ()
+
+
 class Token(str):
-    """A bearer token as it stands in a header."""
+    """A secret of printable ASCII, such as a bearer token as it stands in a header."""
 
     __slots__ = ()
 
@@ -45,9 +49,27 @@ def _home() -> Path:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What lets us in at one FHIR server; the names stand after those of the server. PEM where it is a file."""
+
+    token: Token | None = field(default=None, repr=False)  # a bearer's
+    user: str | None = None  # with a password: HTTP Basic
+    password: str | None = field(default=None, repr=False)
+    client_id: str | None = None  # with a key: SMART Backend Services
+    key_file: Path | None = None
+    next_key_file: Path | None = None  # published beside the one in use, before it takes its place
+    token_url: Endpoint | None = None
+    scope: str | None = None
+    ca_file: Path | None = None  # whom to trust instead of the public authorities
+    cert_file: Path | None = None  # our own certificate
+    cert_key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a site may set, under the same names in capitals after ``CANDOR_``; README.md explains them."""
 
+    secrets_dir: Path | None = None
     home: Path = field(default_factory=_home)
     mappings: Path | None = None
     site: Path | None = None
@@ -55,8 +77,8 @@ class Settings:
     fhir_url: Url | None = None
     fhir_write_url: Url | None = None
     fhir_write_patient_system: str | None = None
-    fhir_token: Token | None = field(default=None, repr=False)
-    fhir_write_token: Token | None = field(default=None, repr=False)
+    fhir: Access = field(default_factory=Access)
+    fhir_write: Access = field(default_factory=Access)
 
     terminology_url: Url | None = None
     terminology_token: Token | None = field(default=None, repr=False)
@@ -80,43 +102,33 @@ class Settings:
             return False
 
 
-NAMES = frozenset(each.name for each in fields(Settings))
+_SERVERS = ("fhir_write", "fhir")  # the longer name first: it begins with the other
+# Name -> where it stands in ``Settings``, and whether it is a secret, which ``repr`` leaves out.
+_KNOWN = {(each.name,): not each.repr for each in fields(Settings) if each.name not in _SERVERS} | {
+    (server, each.name): not each.repr for server in _SERVERS for each in fields(Access)
+}
+NAMES = {"_".join(place): place for place in _KNOWN}
+_SECRETS = frozenset("_".join(place) for place, secret in _KNOWN.items() if secret)
 
 
 def load_settings(file: Path | None = None) -> Settings:
     """Read the settings. Raises ``SettingError``, which names the setting and never its value."""
-    given = {name: value for name, value in _given(file).items() if name in NAMES}
+    known: dict[str, Any] = {server: {} for server in _SERVERS}
+    for name, value in read_given(file, NAMES, _SECRETS).items():
+        if name in NAMES:
+            *server, last = NAMES[name]
+            (known[server[0]] if server else known)[last] = value
     try:
-        return msgspec.convert(given, Settings, strict=False, dec_hook=_special)
+        return msgspec.convert(known, Settings, strict=False, dec_hook=_special)
     except msgspec.ValidationError as error:
         place = _PLACE.search(str(error))
-        name = f"{PREFIX}{place[1].upper()}" if place else "a setting"
+        name = f"{PREFIX}{place[1].replace('.', '_').upper()}" if place else "a setting"
         raise SettingError(f"{name}: {_PLACE.sub('', str(error))}.") from None
 
 
 def unknown_names(file: Path | None = None) -> list[str]:
     """Return the names with our prefix, of environment and file, that are no setting of this version."""
-    return sorted(f"{PREFIX}{name.upper()}" for name in _given(file).keys() - NAMES)
-
-
-def _given(file: Path | None) -> dict[str, Any]:
-    prefix = PREFIX.lower()
-    environment = {name: value for name, value in os.environ.items() if value}
-    return {
-        name.lower().removeprefix(prefix): value
-        for source in (_from_file(file) if file else {}, environment)
-        for name, value in source.items()
-        if source is not environment or name.lower().startswith(prefix)
-    }
-
-
-def _from_file(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingError(f"{file}: cannot be read ({error.strerror}).") from None
-    except ValueError:  # not UTF-8, or not TOML: the parser's own words would repeat a value
-        raise SettingError(f"{file}: is not TOML; write a line such as CANDOR_PORT = 8000 for each setting.") from None
+    return sorted(f"{PREFIX}{name.upper()}" for name in read_given(file, NAMES, _SECRETS).keys() - NAMES.keys())
 
 
 def _special(kind: type, value: Any) -> Any:
@@ -125,7 +137,10 @@ def _special(kind: type, value: Any) -> Any:
         raise ValueError("Expected text")  # noqa: TRY004 - what msgspec reports with the setting's name
     if kind is Path:
         return Path(value).expanduser()
-    return _token(value.strip()) if kind is Token else read_url(value)
+    if kind is Token:
+        return _token(value.strip())
+    url = read_url(value.strip())
+    return Endpoint(value.strip()) if kind is Endpoint else url
 
 
 def _token(value: str) -> Token:

@@ -55,7 +55,7 @@ class PostedResults:
 def read_server(settings: Settings) -> Server | None:
     """Return the server that charts are pulled from, if one is set."""
     url = settings.fhir_url
-    return Server(base=url, credentials=bearer(settings.fhir_token)) if url else None
+    return Server(base=url, credentials=bearer(settings.fhir.token)) if url else None
 
 
 def write_server(settings: Settings) -> Server | None:
@@ -73,7 +73,7 @@ def write_server(settings: Settings) -> Server | None:
         )
     # A token is for the server that it was issued for: another one gets its own or none.
     same = settings.fhir_url is not None and Origin.parse(url)[:3] == Origin.parse(settings.fhir_url)[:3]
-    return Server(base=url, credentials=bearer(settings.fhir_write_token or (settings.fhir_token if same else None)))
+    return Server(base=url, credentials=bearer(settings.fhir_write.token or (settings.fhir.token if same else None)))
 
 
 @asynccontextmanager

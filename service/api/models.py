@@ -233,3 +233,9 @@ class Health(Model):
     """Whether the service can work."""
 
     status: Literal["ok", "busy"]
+
+
+class JwkSet(Model):
+    """A JWK Set (RFC 7517)."""
+
+    keys: list[dict[str, str]] = Field(description="Public keys; the members depend on the kind of key.")

@@ -1,4 +1,4 @@
-"""``/livez`` and ``/readyz``: is the process alive, and may it be sent work now?"""
+"""``/livez`` and ``/readyz``: is the process alive, and may it be sent work now? And the keys by which we sign."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from service.api import models
 from service.api.service import RETRY_WHEN_BUSY, TheService
 
 router = APIRouter(tags=["operations"])
+
+# Seconds for which servers may keep our keys: a next key is published at least this long before it is used.
+KEYS_KEPT = 900
 
 
 @router.head("/livez", include_in_schema=False)
@@ -31,3 +34,13 @@ async def ready(service: TheService, response: Response) -> models.Health:
         response.headers["Retry-After"] = str(RETRY_WHEN_BUSY)
         return models.Health(status="busy")
     return models.Health(status="ok")
+
+
+@router.get("/.well-known/jwks.json", operation_id="keys", summary="By which keys do we sign?")
+async def keys(service: TheService, response: Response) -> models.JwkSet:
+    """Answer the public keys (RFC 7517) by which authorisation servers know us: those in use and those that come next.
+
+    Empty where no key is set.
+    """
+    response.headers["Cache-Control"] = f"public, max-age={KEYS_KEPT}"
+    return models.JwkSet(keys=[dict(key) for key in service.keys])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ class Service:
     screeners: Mapping[str, Screener]  # by study id, the default study first
     limits: Limits
     worker: Executor  # decodes and judges, off the event loop
+    keys: Sequence[Mapping[str, str]] = ()  # the public parts of those by which we sign, as JWKs
     under_way: int = 0
 
     def screener(self, study: str | None) -> Screener:

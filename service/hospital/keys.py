@@ -37,9 +37,10 @@ class SigningKey:
         """The key's ``kid``: its thumbprint (RFC 7638), the same wherever the key is read."""
         return self._key.thumbprint()
 
-    def public(self) -> dict[str, Any]:
+    def public(self) -> dict[str, str]:
         """Return the public part as a JWK, for whoever checks our signatures."""
-        return {**self._key.as_dict(private=False), "use": "sig", "alg": self.algorithm, "kid": self.id}
+        members = {name: str(value) for name, value in self._key.as_dict(private=False).items()}
+        return members | {"use": "sig", "alg": self.algorithm, "kid": self.id}
 
     def sign(self, claims: dict[str, Any]) -> str:
         """Return a signed JWT."""
@@ -85,6 +86,6 @@ def make_key(algorithm: str, file: Path) -> SigningKey:
     return load_key(file)
 
 
-def jwks(keys: Iterable[SigningKey]) -> dict[str, list[dict[str, Any]]]:
+def jwks(keys: Iterable[SigningKey]) -> dict[str, list[dict[str, str]]]:
     """Return the public parts as a JWK Set, each key once."""
     return {"keys": list({key.id: key.public() for key in keys}.values())}

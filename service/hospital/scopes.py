@@ -9,6 +9,7 @@ from typing import NamedTuple
 V1, V2 = "v1", "v2"  # of the form of scopes: system/Type.read, and system/Type.rs
 
 READ = "rs"
+FOLLOWED = ("Patient", "ResearchStudy", "Medication")  # not searched, but read by reference
 # What writing back does with each type; ``s`` finds what is there, so that nothing is made twice.
 WRITTEN = {
     "ResearchStudy": "crs",

@@ -22,10 +22,12 @@ CLOCKS = {"now", "today", "utcnow"}
 
 # Library -> the only places of service/ that may import it.
 DOORS = {
+    "cryptography": ("hospital/keys.py",),
     "fastapi": ("api/", "worklist/", "app.py"),
     "httpx": ("hospital/transport.py",),
+    "joserfc": ("hospital/keys.py",),
     "requests": ("client.py",),
-    "typer": ("cli.py",),
+    "typer": ("cli.py", "cli_keys.py"),
     "yaml": ("study/", "api/openapi.py"),
 }
 

@@ -87,12 +87,12 @@ def test_a_setting_that_does_nothing_is_said(
     candor: Candor, monkeypatch: pytest.MonkeyPatch, hospital: respx.MockRouter
 ) -> None:
     """A setting that this version does not have is named on stderr, and the screening goes on without it."""
-    monkeypatch.setenv("CANDOR_FHIR_CLIENT_ID", "someone")
+    monkeypatch.setenv("CANDOR_FHIR_CLIENTID", "someone")
     run = candor("screen", "--patient", "demo-07", *DAY, "--json")
 
     assert run.code == 0
     assert json.loads(run.out)["patient"] == "Patient/demo-07"
-    assert "CANDOR_FHIR_CLIENT_ID" in run.err
+    assert "CANDOR_FHIR_CLIENTID" in run.err
     assert "someone" not in run.err
 
 
