@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from typing import Any
 
@@ -18,10 +18,9 @@ from service.eligibility.results import Screening
 from service.errors import SettingError
 from service.fhir.decode import decode
 from service.hospital.local import LocalShelf
+from service.hospital.results import write_back
 from service.screeners import screener
 from service.screening.patient import Result
-from service.screening.ports import Results
-from service.servers import PostedResults
 
 AS_OF = date(2026, 11, 23)  # the charts' dates are around it, so that the demo says the same on every day
 SHOWN = "06-skin-score-too-old"  # the chart that is shown whole: one missing value is all it lacks
@@ -44,7 +43,7 @@ def run(settings: Settings, console: Console) -> None:
     results = {name: shipped.screen_bundle(chart, AS_OF) for name, chart in charts().items()}
     folder = settings.home / "demo"
     try:
-        asyncio.run(_post(results.values(), PostedResults(LocalShelf(folder))))
+        asyncio.run(_keep(results.values(), LocalShelf(folder)))
     except OSError as error:
         raise SettingError(f"CANDOR_HOME: nothing can be kept in {folder} ({error.strerror}).") from None
 
@@ -59,10 +58,10 @@ def run(settings: Settings, console: Console) -> None:
     console.print(Text(f"\nWhat a hospital's server would have been sent: {kept} FHIR resources in {folder}\n\n{NEXT}"))
 
 
-async def _post(results: Iterable[Result], to: Results) -> None:
+async def _keep(results: Iterable[Result], shelf: LocalShelf) -> None:
     for result in results:
         if isinstance(result, Screening):
-            await to.post(result)
+            await write_back(shelf, result, now=datetime.now(UTC))
 
 
 def charts() -> dict[str, dict[str, Any]]:

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.config import Settings
+from service.eligibility.chart import Person
 from service.eligibility.results import Screening
-from service.eligibility.study import Study
-from service.errors import SettingError
 from service.hospital.client import FhirClient, Server
+from service.hospital.commit import HospitalShelf
 from service.hospital.credentials import bearer
 from service.hospital.origins import Origin
+from service.hospital.patients import find_patient
 from service.hospital.plan import Plan, plan_for
 from service.hospital.ports import Shelf
 from service.hospital.records import fetch_chart_resources
@@ -39,17 +40,42 @@ class HospitalRecords:
 
 @dataclass(frozen=True, slots=True)
 class PostedResults:
-    """A server, or a folder, as the port ``Results``."""
+    """A server as the port ``Results``."""
 
-    server: FhirClient | Shelf
+    shelf: Shelf
+    elsewhere: bool = False  # it is another one than that of the charts
+    patient_system: str | None = None  # identifies patients there; ``None``: they have the same ids
 
-    async def post(self, screening: Screening) -> Written:
+    async def post(self, screening: Screening, person: Person) -> Written:
         """Write the result back, now."""
-        return await write_back(self.server, screening, now=datetime.now(UTC))
+        there = await self._patient(person)
+        if there is None:
+            why = "no-disease-on-record" if screening.without_disease else "patient-not-on-write-server"
+            return Written(done=False, why=why, person_status=self._shown(screening))
+        written = await write_back(
+            self.shelf,
+            screening._replace(patient=there),
+            now=datetime.now(UTC),
+            as_text=self.patient_system is not None,
+        )
+        return written._replace(person_status=written.person_status or self._shown(screening))
 
-    async def person_status(self, study: Study, patient: str) -> str | None:
-        """Return the status that a person has set, if any."""
-        return await person_status(self.server, study, patient)
+    async def person_status(self, screening: Screening, person: Person) -> str | None:
+        """Return the status that a person has set; of its own server, a chart that shows no subject tells as much."""
+        if screening.person_status is None and not self.elsewhere:
+            return None
+        there = await self._patient(person)
+        told = await person_status(self.shelf, screening.study, there) if there is not None else None
+        return told or self._shown(screening)
+
+    async def _patient(self, person: Person) -> str | None:
+        if self.patient_system is None:
+            return person.reference
+        return await find_patient(self.shelf, person, self.patient_system)
+
+    def _shown(self, screening: Screening) -> str | None:
+        """What the chart shows counts beside another server; of its own, the server's history knows better."""
+        return screening.person_status if self.elsewhere else None
 
 
 def read_server(settings: Settings) -> Server | None:
@@ -59,21 +85,20 @@ def read_server(settings: Settings) -> Server | None:
 
 
 def write_server(settings: Settings) -> Server | None:
-    """Return the server that results are posted to, if one is set.
-
-    Raises ``SettingError`` where patients have other ids there: a result must not go to whoever has the same one.
-    """
+    """Return the server that results are posted to, if one is set."""
     url = settings.fhir_write_url or settings.fhir_url
     if url is None:
         return None
-    if settings.fhir_write_patient_system is not None:
-        raise SettingError(
-            "CANDOR_FHIR_WRITE_PATIENT_SYSTEM: this version finds patients of the write server by the same id alone; "
-            "remove the setting where the ids are the same, and CANDOR_FHIR_URL and CANDOR_FHIR_WRITE_URL where not."
-        )
     # A token is for the server that it was issued for: another one gets its own or none.
     same = settings.fhir_url is not None and Origin.parse(url)[:3] == Origin.parse(settings.fhir_url)[:3]
     return Server(base=url, credentials=bearer(settings.fhir_write.token or (settings.fhir.token if same else None)))
+
+
+def _results(settings: Settings, shelf: Shelf) -> PostedResults:
+    reads, writes = settings.fhir_url, settings.fhir_write_url
+    if writes is None or (reads is not None and Origin.parse(writes) == Origin.parse(reads)):
+        return PostedResults(shelf)
+    return PostedResults(shelf, elsewhere=True, patient_system=settings.fhir_write_patient_system)
 
 
 @asynccontextmanager
@@ -88,7 +113,7 @@ async def connected(settings: Settings, unconnected: Screener) -> AsyncIterator[
             joined = replace(joined, records=HospitalRecords(client, plan))
         if writes is not None:
             writer = client if client and writes == reads else await stack.enter_async_context(FhirClient(writes))
-            joined = replace(joined, results=PostedResults(writer))
+            joined = replace(joined, results=_results(settings, HospitalShelf(writer)))
         yield joined
 
 

@@ -48,7 +48,7 @@ class Plan(NamedTuple):
         if kind == "Observation" and self.observation_codes:
             # Components count too, and the bare code finds it under every spelling of its system.
             parts = chunks(self.observation_codes, _CODES_AT_ONCE)
-            return tuple([*whole, ("combo-code", ",".join(map(_escape, part)))] for part in parts), (whole,)
+            return tuple([*whole, ("combo-code", ",".join(map(escape, part)))] for part in parts), (whole,)
         if kind in _INCLUDES:
             return ([*whole, ("_include", f"{kind}:{_INCLUDES[kind]}")],), (whole,)
         return ((whole,),)
@@ -80,5 +80,6 @@ def _concepts(notion: Notion) -> tuple[str, ...]:
     return (*(notion.concepts or (notion.id,)), *(alias.concept for alias in notion.aliases), *ratios)
 
 
-def _escape(code: str) -> str:
+def escape(code: str) -> str:
+    """Write a value of a search parameter so that nothing in it parts it."""
     return re.sub(r"([\\,$|])", r"\\\1", code)

@@ -33,11 +33,17 @@ _turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary
 
 
 async def write_back(
-    server: FhirClient | Shelf, screening: Screening, *, now: datetime, versions: SubjectVersions | None = None
+    server: FhirClient | Shelf,
+    screening: Screening,
+    *,
+    now: datetime,
+    versions: SubjectVersions | None = None,
+    as_text: bool = False,
 ) -> Written:
     """Make the server tell what the screening says, and say what was written or why nothing was.
 
-    ``now`` is the time of writing, with its offset; ``versions`` remembers which versions were ours.
+    ``now`` is the time of writing, with its offset; ``versions`` remembers which versions were ours;
+    ``as_text`` for a server on which the records used have other ids: see ``write_provenance``.
     Raises ``TryLater`` (also when other writers are first every time) and ``Never``.
     """
     shelf = HospitalShelf(server) if isinstance(server, FhirClient) else server
@@ -48,7 +54,7 @@ async def write_back(
         ):
             with attempt:
                 async with turn:
-                    return await _decide(shelf, screening, now, versions)
+                    return await _decide(shelf, screening, now, versions, as_text=as_text)
     except Conflict as error:
         raise TryLater(f"Other writers were first every time: {error}") from None
     raise AssertionError  # pragma: no cover - the loop above returns or raises
@@ -62,7 +68,9 @@ async def person_status(
     return (await _look_up(shelf, study, patient, versions)).person_status
 
 
-async def _decide(shelf: Shelf, screening: Screening, now: datetime, versions: SubjectVersions | None) -> Written:
+async def _decide(
+    shelf: Shelf, screening: Screening, now: datetime, versions: SubjectVersions | None, *, as_text: bool
+) -> Written:
     known = await _look_up(shelf, screening.study, screening.patient, versions)
     if known.subject is None and screening.without_disease:
         return Written(done=False, why="no-disease-on-record")
@@ -70,7 +78,7 @@ async def _decide(shelf: Shelf, screening: Screening, now: datetime, versions: S
         return Written(done=False, why="unchanged", person_status=known.person_status)
     if known.subject is None and known.guidance is None and not await shelf.holds(screening.patient):
         return Written(done=False, why="patient-not-on-write-server")
-    kept = await _commit(shelf, screening, known, now)
+    kept = await _commit(shelf, screening, known, now, as_text=as_text)
     for one in kept:
         if one.done and versions is not None and one.reference.startswith("ResearchSubject/"):
             await versions.wrote(f"{one.reference}/_history/{one.version}")
@@ -136,14 +144,14 @@ def _is_unchanged(screening: Screening, known: Known) -> bool:
     return stored is not None and stored.same_as(view_of(screening))
 
 
-async def _commit(shelf: Shelf, screening: Screening, known: Known, now: datetime) -> list[Kept]:
+async def _commit(shelf: Shelf, screening: Screening, known: Known, now: datetime, *, as_text: bool) -> list[Kept]:
     for resource in (known.subject, known.guidance):
         if resource is not None and "versionId" not in resource.get("meta", {}):
             raise Never(f"The server tells no version of {resource['resourceType']}: nothing is written over it.")
     try:
-        return await shelf.commit(write_transaction(screening, known, now))
+        return await shelf.commit(write_transaction(screening, known, now, as_text=as_text))
     except Refused as error:
-        if error.status not in _CONTENT_REFUSED:
+        if as_text or error.status not in _CONTENT_REFUSED:
             raise
     # The most likely cause: the records used are not on this server (a chart brought by the caller, a deletion).
     return await shelf.commit(write_transaction(screening, known, now, as_text=True))

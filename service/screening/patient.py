@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from service.eligibility.chart import Chart
+from service.eligibility.chart import Chart, Person, Warning_
 from service.eligibility.results import NotScreened, Screening
 from service.eligibility.screen import screen
 from service.eligibility.study import Study
-from service.errors import InputError
-from service.fhir.read import Reader
+from service.errors import InputError, ServerError
+from service.fhir.read import Reader, located_in, located_in_bytes
+from service.fhir.references import Located
+from service.fhir.whose_status import own_subjects
 from service.screening.document import Document
 from service.screening.ports import Pulled, Records, Results, Written
 
 _ID = re.compile(r"(?:Patient/)?([A-Za-z0-9\-.]{1,64})\Z")  # FHIR R4 id
+_STATUS_NOT_ASKED = Warning_(
+    "records-incomplete", "ResearchSubject", "the write server did not tell whether a person has set a status"
+)
 
 Resource = dict[str, Any]
 Result = Screening | NotScreened
@@ -37,6 +42,13 @@ class Answer(NamedTuple):
         return self.written.document if self.written else None
 
 
+class Judged(NamedTuple):
+    """The result for one patient, and who it is (``None``: the Patient cannot be read)."""
+
+    result: Result
+    person: Person | None
+
+
 @dataclass(frozen=True, slots=True)
 class Screener:
     """Screens for one study; without ``records`` or ``results`` it works on what callers bring."""
@@ -49,55 +61,85 @@ class Screener:
 
     def screen_records(self, pulled: Pulled, patient: str, as_of: date) -> Result:
         """Screen the records of one patient; where the Patient itself cannot be read, the result says so."""
-        try:
-            chart = self.reader.read(pulled.resources, patient)
-        except InputError as error:
-            return NotScreened(patient, error.code, str(error))
-        chart.incomplete_types |= pulled.failed
-        chart.incomplete |= pulled.incomplete
-        return self._screen(chart, as_of)
+        return self._judge_records(pulled, patient, as_of).result
 
     def screen_bundle(self, bundle: Resource, as_of: date) -> Result:
         """Screen a Bundle about one patient. Raises ``InputError``."""
-        return self._screen(self.reader.read_bundle(bundle), as_of)
+        return self._judge(self.reader.read_bundle(bundle), lambda: located_in(bundle), as_of).result
 
     async def answer_bundle(self, bundle: bytes, as_of: date, *, write_back: bool) -> Answer:
         """Read and screen a Bundle off the event loop, and post the result if asked. Raises ``InputError``."""
-        return await self._answer(lambda: self._screen(self.reader.read_bytes(bundle), as_of), write_back=write_back)
+        self.needs(patient=False, write_back=write_back)
+        return await self._answer(await self.judge_bundle(bundle, as_of), write_back=write_back)
 
     async def answer_patient(self, patient: str, as_of: date, *, write_back: bool) -> Answer:
         """Screen a patient of the hospital. Raises ``TryLater``, ``Never``, and ``InputError`` without a hospital."""
-        if self.records is None:
+        self.needs(patient=True, write_back=write_back)
+        return await self._answer(await self.judge_patient(patient, as_of), write_back=write_back)
+
+    def needs(self, *, patient: bool, write_back: bool) -> None:
+        """Raise ``InputError`` where the server that a ``patient`` or a ``write_back`` needs is not configured."""
+        if patient and self.records is None:
             raise InputError(
                 "No hospital server is configured: set CANDOR_FHIR_URL, or bring a Bundle.", "no-hospital-server"
             )
-        try:
-            pulled = await self.records.fetch(patient)
-        except InputError as error:
-            return Answer(NotScreened(patient, error.code, str(error)))
-        return await self._answer(partial(self.screen_records, pulled, patient, as_of), write_back=write_back)
-
-    async def _answer(self, judge: Callable[[], Result], *, write_back: bool) -> Answer:
         if write_back and self.results is None:
             raise InputError(
                 "No server to write to is configured: set CANDOR_FHIR_WRITE_URL or CANDOR_FHIR_URL.",
                 "no-hospital-server",
             )
+
+    async def judge_bundle(self, bundle: bytes, as_of: date) -> Judged:
+        """Read and screen a Bundle off the event loop. Raises ``InputError``."""
+        return await self._off_loop(
+            lambda: self._judge(self.reader.read_bytes(bundle), lambda: located_in_bytes(bundle), as_of)
+        )
+
+    async def judge_patient(self, patient: str, as_of: date) -> Judged:
+        """Pull and screen a patient of the hospital; nothing is posted. Raises ``TryLater`` and ``Never``."""
+        assert self.records is not None  # noqa: S101 - `needs` told the caller
+        try:
+            pulled = await self.records.fetch(patient)
+        except InputError as error:
+            return Judged(NotScreened(patient, error.code, str(error)), None)
+        return await self._off_loop(partial(self._judge_records, pulled, patient, as_of))
+
+    async def with_persons_status(self, judged: Judged) -> Result:
+        """Return the result with the status that a person has set, which the server knows better than the chart."""
+        result, person = judged
+        if self.results is None or person is None or isinstance(result, NotScreened):
+            return result
+        try:
+            return result._replace(person_status=await self.results.person_status(result, person))
+        except ServerError:  # what the chart itself shows stays
+            return result._replace(warnings=(*result.warnings, _STATUS_NOT_ASKED))
+
+    async def _answer(self, judged: Judged, *, write_back: bool) -> Answer:
+        result, person = judged
+        if not write_back or self.results is None or person is None or isinstance(result, NotScreened):
+            return Answer(await self.with_persons_status(judged))
+        written = await self.results.post(result, person)
+        return Answer(result._replace(person_status=written.person_status), written)
+
+    async def _off_loop(self, judge: Callable[[], Judged]) -> Judged:
         import asyncio  # noqa: PLC0415 - who screens a file needs none, and it takes long to load
 
-        result = await asyncio.get_running_loop().run_in_executor(self.worker, judge)
-        if self.results is None or isinstance(result, NotScreened):
-            return Answer(result)
-        if write_back:
-            written = await self.results.post(result)
-            return Answer(result._replace(person_status=written.person_status), written)
-        if result.person_status is not None:  # the chart shows a status; whose it is, the server's history tells
-            person_status = await self.results.person_status(self.study, result.patient)
-            result = result._replace(person_status=person_status)
-        return Answer(result)
+        return await asyncio.get_running_loop().run_in_executor(self.worker, judge)
 
-    def _screen(self, chart: Chart, as_of: date) -> Result:
-        return screen(self.study, chart, (), as_of)
+    def _judge_records(self, pulled: Pulled, patient: str, as_of: date) -> Judged:
+        try:
+            chart = self.reader.read(pulled.resources, patient)
+        except InputError as error:
+            return Judged(NotScreened(patient, error.code, str(error)), None)
+        chart.incomplete_types |= pulled.failed
+        chart.incomplete |= pulled.incomplete
+        return self._judge(chart, lambda: pulled.resources, as_of)
+
+    def _judge(self, chart: Chart, records: Callable[[], Iterable[Located]], as_of: date) -> Judged:
+        """Screen a chart; its records are asked for again where they have to tell whose status it is."""
+        person = chart.person
+        ours = own_subjects(self.study, person.reference, records()) if chart.participations else frozenset[str]()
+        return Judged(screen(self.study, chart, (), as_of, own_subjects=ours), person)
 
 
 def reference_of(patient: str) -> str:

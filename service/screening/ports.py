@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
+from service.eligibility.chart import Person
 from service.eligibility.results import Screening
-from service.eligibility.study import Study
 
 
 class Pulled(NamedTuple):
@@ -49,10 +49,13 @@ class Records(Protocol):
 class Results(Protocol):
     """Where results are posted, and people's own statuses stand."""
 
-    async def post(self, screening: Screening) -> Written:
-        """Post one result, safe to repeat. Raises ``TryLater`` and ``Never``."""
+    async def post(self, screening: Screening, person: Person) -> Written:
+        """Post one result about ``person``, safe to repeat. Raises ``TryLater`` and ``Never``."""
         ...
 
-    async def person_status(self, study: Study, patient: str) -> str | None:
-        """Return the status that a person has set on the study's ResearchSubject of ``Patient/id``, if any."""
+    async def person_status(self, screening: Screening, person: Person) -> str | None:
+        """Return the status that a person has set on the study's ResearchSubject, if any.
+
+        The screening has what the chart shows of it. Raises ``TryLater`` and ``Never``.
+        """
         ...

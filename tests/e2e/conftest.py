@@ -17,8 +17,8 @@ from service.api import create_api
 from service.api.service import Limits, Service
 from service.cli import main
 from service.demo import charts
+from service.eligibility.chart import Person
 from service.eligibility.results import Screening
-from service.eligibility.study import Study
 from service.errors import InputError
 from service.fhir.read import located_in
 from service.screening.patient import Screener
@@ -48,14 +48,17 @@ class FakeResults:
 
     posted: list[Screening] = field(default_factory=list)
     person: str | None = None
+    failure: Exception | None = None  # what it raises when asked for the status
 
-    async def post(self, screening: Screening) -> Written:
+    async def post(self, screening: Screening, person: Person) -> Written:  # noqa: ARG002 - the port's signature
         """Keep the result."""
         self.posted.append(screening)
         return Written(True, ("ResearchSubject/1",), person_status=self.person)
 
-    async def person_status(self, study: Study, patient: str) -> str | None:  # noqa: ARG002 - the port's signature
+    async def person_status(self, screening: Screening, person: Person) -> str | None:  # noqa: ARG002 - as above
         """Give the status that a person has set."""
+        if self.failure is not None:
+            raise self.failure
         return self.person
 
 

@@ -69,20 +69,6 @@ def test_a_retry_is_logged_on_stderr_alone(candor: Candor, hospital: respx.MockR
     assert "retry" in run.err
 
 
-@pytest.mark.parametrize("command", [("screen", "--patient", "demo-07", "--write-back"), ("serve",), ("check",)])
-def test_no_result_goes_to_whoever_has_the_same_id(
-    candor: Candor, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter, command: tuple[str, ...]
-) -> None:
-    """Where patients are to be found by an identifier, which is not built, nothing is read or written: exit 3."""
-    monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
-    monkeypatch.setenv("CANDOR_FHIR_WRITE_PATIENT_SYSTEM", "urn:oid:1.2.3")
-    run = candor(*command)
-
-    assert run.code == 3
-    assert "CANDOR_FHIR_WRITE_PATIENT_SYSTEM: " in run.out + run.err
-    assert not respx_mock.calls
-
-
 def test_a_setting_that_does_nothing_is_said(
     candor: Candor, monkeypatch: pytest.MonkeyPatch, hospital: respx.MockRouter
 ) -> None:
