@@ -46,6 +46,11 @@ ANSWERS: dict[str, Json | int] = {
     "Condition": searchset(CONDITION),
     "MedicationRequest": searchset(),
     "AdverseEvent": searchset(),
+    "metadata": {
+        "resourceType": "CapabilityStatement",
+        "fhirVersion": "4.0.1",
+        "rest": [{"resource": [{"type": kind} for kind in ("Patient", *PLAN.kinds)]}],
+    },
 }
 
 Answer = Json | int | httpx.Response | Callable[[Json], Json | int]

@@ -23,6 +23,7 @@ class Breaker:
         self._failures = 0
         self._closed_from: float | None = None  # when the next may go; ``None``: now
         self._on_trial = False
+        self._why = ""
 
     def enter(self, host: str) -> None:
         """Let a request go, or raise ``Paused`` with the seconds to wait.
@@ -33,28 +34,29 @@ class Breaker:
             return
         wait = self._closed_from - self._clock()
         if wait > 0 or self._on_trial:
-            raise Paused(f"{host} is not asked for now, since it failed or asked for a rest.", max(wait, 1.0))
+            raise Paused(f"{host} is not asked for now: {self._why}.", max(wait, 1.0))
         self._on_trial = True
 
     def succeeded(self) -> None:
         """Close: the server answers."""
         self._failures, self._closed_from, self._on_trial = 0, None, False
 
-    def failed(self) -> None:
+    def failed(self, why: str) -> None:
         """Count a failure; open after too many in a row, and after a failed trial at once."""
         self._failures += 1
         if self._on_trial or self._failures >= self._most:
-            self._open(self._seconds)
+            self._open(self._seconds, why)
         self._on_trial = False
 
     def left(self) -> None:
         """Forget a request that was cancelled: it tells nothing."""
         self._on_trial = False
 
-    def rest(self, seconds: float) -> None:
+    def rest(self, seconds: float, why: str) -> None:
         """Open because the server asked for it."""
-        self._open(min(seconds, _LONGEST))
+        self._open(min(seconds, _LONGEST), why)
         self._on_trial = False
 
-    def _open(self, seconds: float) -> None:
+    def _open(self, seconds: float, why: str) -> None:
+        self._why = why
         self._closed_from = max(self._closed_from or 0.0, self._clock() + seconds)

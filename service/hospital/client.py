@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from random import uniform
 from time import monotonic
@@ -18,6 +19,7 @@ from service.errors import Never, NotFhirError, SettingError, TryLater
 from service.fhir.decode import decode
 from service.fhir.write import encode
 from service.hospital.breaker import Paused
+from service.hospital.capabilities import Capabilities, read_capabilities
 from service.hospital.origins import Origin, absolute
 from service.hospital.ports import Credentials, Params, Resource
 from service.hospital.refusals import Refused, Unsent, refusal
@@ -42,7 +44,7 @@ class Server:
     credentials: Credentials | None = None
     tls: Tls | None = None
     connections: int = 4
-    page_size: int = 100
+    page_size: int = 200
     seconds: float = 30.0  # for one request, and the time within which it is begun again
     attempts: int = 4
 
@@ -54,6 +56,15 @@ class Answer(NamedTuple):
     etag: str | None = None
     location: str | None = None
     status: int = HTTPStatus.OK
+
+
+@dataclass(slots=True)
+class Habits:
+    """What a server was found to refuse, so that it is not asked in vain again."""
+
+    takes_batches: bool = True
+    no_form_search: set[str] = field(default_factory=set)  # resource types that it searches by GET alone
+    ways: dict[str, int] = field(default_factory=dict)  # resource type -> the first way of a search that it takes
 
 
 class FhirClient:
@@ -71,8 +82,9 @@ class FhirClient:
             self._origin = Origin.parse(self.base)
         except ValueError as error:
             raise SettingError(f"The FHIR server's URL cannot be used: {error}.") from None
-        self._form_search = True
-        self.takes_batches = True  # until it refuses one
+        self.habits = Habits()
+        self._capabilities: Capabilities | None = None
+        self._describing = asyncio.Lock()
         self._transport = Transport(connections=server.connections, seconds=server.seconds, tls=server.tls)
 
     async def __aenter__(self) -> Self:
@@ -93,6 +105,14 @@ class FhirClient:
         match = _REFERENCE.match("/".join(self._origin.below(absolute(self.base, reference)) or ()))
         return match[1] if match else None
 
+    async def capabilities(self) -> Capabilities:
+        """Return what the server says that it can do; it is asked once. Raises ``Never`` where it says nothing."""
+        async with self._describing:
+            if self._capabilities is None:
+                statement = (await self._ask("GET", "metadata", "CapabilityStatement")).body
+                self._capabilities = read_capabilities(statement, self.host)
+            return self._capabilities
+
     async def read(self, reference: str) -> Resource:
         """Read ``Type/id``."""
         return (await self._ask("GET", reference, f"read of {reference.partition('/')[0]}")).body
@@ -100,11 +120,11 @@ class FhirClient:
     async def search(self, kind: str, params: Params) -> Resource:
         """Return the first page of a search, asked by POST so that nothing of it stands in access logs.
 
-        A server that takes no POST ``_search`` is asked by GET.
+        A type of which the server takes no POST ``_search`` is asked for by GET.
         """
         what = f"search of {kind}"
         headers = {"Cache-Control": "no-cache"}  # HAPI answers a repeated search from memory for a minute
-        if self._form_search:
+        if kind not in self.habits.no_form_search:
             try:
                 form = query(params).encode()
                 sort = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -113,7 +133,7 @@ class FhirClient:
                 if error.status not in _NO_FORM_SEARCH:
                     raise
         answer = await self._ask("GET", f"{kind}?{query(params)}", what, None, headers)
-        self._form_search = False
+        self.habits.no_form_search.add(kind)
         return answer.body
 
     async def follow(self, link: str) -> Resource:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from service.errors import ServerError
@@ -21,17 +22,22 @@ class Found(NamedTuple):
     complete: bool
 
 
-async def all_pages(client: FhirClient, page: Resource) -> Found:
+def _any(_: Resource) -> bool:
+    return True
+
+
+async def all_pages(client: FhirClient, page: Resource, wanted: Callable[[Resource], bool] = _any) -> Found:
     """Follow the ``next`` links from the first page on.
 
     An entry that comes twice is kept once. A link to another server, to a page seen before or to a page
-    that cannot be had ends the search as incomplete; so does a total that was not reached.
+    that cannot be had ends the search as incomplete; so does a total that was not reached, and a record that
+    is not ``wanted``: a server that gives one has ignored what was asked, which may give those of everybody.
     """
-    reader = _Pages()
+    reader = _Pages(wanted)
     seen: set[str] = set()
     reader.add(page)
     while (link := _next(page)) is not None:
-        if link in seen or len(seen) >= _MOST_PAGES:
+        if link in seen or len(seen) >= _MOST_PAGES or reader.strayed:
             return reader.found(complete=False)
         seen.add(link)
         try:
@@ -45,7 +51,9 @@ async def all_pages(client: FhirClient, page: Resource) -> Found:
 class _Pages:
     """Collects entries over the pages of one search."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Callable[[Resource], bool]) -> None:
+        self.wanted = wanted
+        self.strayed = False
         self.records: dict[tuple[Any, ...], Record] = {}
         self.outcomes: list[Resource] = []
         self.matches: set[tuple[Any, ...]] = set()
@@ -63,7 +71,7 @@ class _Pages:
             self._add_entry(entry)
 
     def found(self, *, complete: bool) -> Found:
-        whole = complete and self.whole and len(self.matches) >= self.total
+        whole = complete and self.whole and not self.strayed and len(self.matches) >= self.total
         return Found(list(self.records.values()), self.outcomes, whole)
 
     def _add_entry(self, entry: Resource) -> None:
@@ -73,6 +81,9 @@ class _Pages:
             return
         if resource.get("resourceType") == "OperationOutcome":
             self.outcomes.append(resource)
+            return
+        if not self.wanted(resource):
+            self.strayed = True
             return
         meta = resource.get("meta")
         version = meta.get("versionId") if isinstance(meta, dict) else None

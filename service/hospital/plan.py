@@ -15,6 +15,7 @@ from service.hospital.ports import Params
 _ALWAYS = ("Consent", "ResearchSubject")  # consent and opposition; this study's subject and other studies'
 _BY_REFERENCE = {"Patient", "ResearchStudy", "Medication"}  # read by their ids, or with what names them
 _CODES_AT_ONCE = 500
+_CATEGORIES = "activity,exam,imaging,laboratory,procedure,social-history,survey,therapy,vital-signs"  # of HL7
 _PATIENT_PARAMETER = {"AdverseEvent": "subject"}  # every other type of R4 that is about a patient has ``patient``
 _MEDICATIONS = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
 _INCLUDES = {"ResearchSubject": "study", **dict.fromkeys(_MEDICATIONS, "medication")}
@@ -37,18 +38,24 @@ class Plan(NamedTuple):
     observation_codes: tuple[str, ...]
     vocabulary: Vocabulary
 
-    def searches(self, patient_id: str, page_size: int) -> list[Search]:
-        """Return the searches for one patient."""
-        return [Search(kind, self._ways(kind, patient_id, page_size)) for kind in self.kinds]
+    def searches(self, patient_id: str, page_size: int, *, at_once: bool) -> list[Search]:
+        """Return the searches for one patient; ``at_once`` where one request may hold many of them."""
+        return [Search(kind, self._ways(kind, patient_id, page_size, at_once=at_once)) for kind in self.kinds]
 
-    def _ways(self, kind: str, patient_id: str, page_size: int) -> tuple[tuple[Params, ...], ...]:
+    def _ways(self, kind: str, patient_id: str, page_size: int, *, at_once: bool) -> tuple[tuple[Params, ...], ...]:
         parameter = _PATIENT_PARAMETER.get(kind, "patient")
         value = patient_id if parameter == "patient" else f"Patient/{patient_id}"
         whole = [(parameter, value), ("_count", str(page_size))]
         if kind == "Observation" and self.observation_codes:
-            # Components count too, and the bare code finds it under every spelling of its system.
-            parts = chunks(self.observation_codes, _CODES_AT_ONCE)
-            return tuple([*whole, ("combo-code", ",".join(map(escape, part)))] for part in parts), (whole,)
+            parts = [",".join(map(escape, part)) for part in chunks(self.observation_codes, _CODES_AT_ONCE)]
+            codes = parts if at_once else [",".join(parts)]
+            return (
+                # Components count too, and the bare code finds it under every spelling of its system.
+                tuple([*whole, ("combo-code", part)] for part in codes),
+                (whole,),
+                # For a server that gives nothing whole: by the codes themselves, and panels by their category.
+                (*([*whole, ("code", part)] for part in parts), [*whole, ("category", _CATEGORIES)]),
+            )
         if kind in _INCLUDES:
             return ([*whole, ("_include", f"{kind}:{_INCLUDES[kind]}")],), (whole,)
         return ((whole,),)

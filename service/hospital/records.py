@@ -5,25 +5,26 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from http import HTTPStatus
-from typing import Any
 
-from service.errors import InputError, ServerError
+from service.errors import InputError
 from service.fhir.outcome import says_incomplete
-from service.hospital.client import FhirClient, query
-from service.hospital.pages import Found, Record, all_pages
+from service.hospital.at_once import Asked, ask_at_once
+from service.hospital.client import FhirClient
+from service.hospital.pages import Found, Record
 from service.hospital.plan import Plan, Search, chunks
-from service.hospital.ports import Params, Resource
-from service.hospital.refusals import GONE, Refused, refusal
+from service.hospital.ports import Resource
+from service.hospital.refusals import GONE, Refused
+from service.hospital.searches import run
 from service.screening.ports import Pulled
 
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z")
 # Types that name studies and medications, which are needed to understand them and no search by patient brings.
 _NAMING = {"ResearchSubject", "Consent", "MedicationRequest", "MedicationStatement", "MedicationAdministration"}
 _NEEDED = {"ResearchStudy", "Medication"}
+_WHOSE = ("subject", "patient", "individual", "beneficiary")  # elements that say whose a record is
 _IDS_AT_ONCE = 50
-
-Asked = dict[str, Resource | ServerError]  # answers of a batch, by what was asked
 
 
 async def fetch_chart_resources(client: FhirClient, patient_id: str, plan: Plan) -> Pulled:
@@ -37,47 +38,25 @@ async def fetch_chart_resources(client: FhirClient, patient_id: str, plan: Plan)
     number = reference.partition("/")[2]
     if not _ID.match(number):
         raise _not_found()
-    searches = plan.searches(number, client.server.page_size)
-    asked = await _ask_at_once(client, reference, searches)
-    records = [await _read_patient(client, reference, asked)]
-    found = await asyncio.gather(*(_search(client, search, asked) for search in searches))
+    size = client.server.page_size
+    asked = await ask_at_once(client, reference, plan.searches(number, size, at_once=True))
+    searches = plan.searches(number, size, at_once=bool(asked))
+    wanted = partial(_is_about, client, reference)
+    running = [asyncio.create_task(run(client, search, asked, wanted)) for search in searches]
+    try:
+        records = [await _read_patient(client, reference, asked)]
+        found = [await one for one in running]
+    finally:
+        for one in running:  # without the Patient, or cancelled: nothing more is asked
+            one.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
     failed = set()
     for search, part in zip(searches, found, strict=True):
         records += part.records
-        if not part.complete or any(says_incomplete(outcome, plan.vocabulary) for outcome in part.outcomes):
+        if _is_part(part, plan):
             failed.add(search.kind)
-    fetched, unfetched = await _fetch_needed(client, records)
+    fetched, unfetched = await _fetch_needed(client, records, plan)
     return Pulled(records + fetched, frozenset(failed | unfetched))
-
-
-async def _ask_at_once(client: FhirClient, reference: str, searches: Sequence[Search]) -> Asked:
-    """Ask the first way of every search, and the Patient, in one batch; nothing when the server takes none."""
-    if not client.takes_batches:
-        return {}
-    urls = [reference, *(_url(search.kind, params) for search in searches for params in search.ways[0])]
-    try:
-        bundle = await client.batch(urls)
-    except Refused:
-        client.takes_batches = False
-        return {}
-    except ServerError:
-        return {}
-    entries = bundle.get("entry")
-    if not isinstance(entries, list) or len(entries) != len(urls):
-        return {}
-    host = client.host
-    return {url: _entry(entry, url, host) for url, entry in zip(urls, entries, strict=True) if isinstance(entry, dict)}
-
-
-def _entry(entry: dict[str, Any], url: str, host: str) -> Resource | ServerError:
-    response, resource = entry.get("response"), entry.get("resource")
-    response = response if isinstance(response, dict) else {}
-    status = str(response.get("status", ""))[:3]
-    what = f"search of {re.split('[/?]', url)[0]}"
-    if isinstance(resource, dict) and status.startswith("2"):
-        return resource
-    body = resource if isinstance(resource, dict) else response.get("outcome")
-    return refusal(int(status) if status.isdecimal() else 500, what, host, body)
 
 
 async def _read_patient(client: FhirClient, reference: str, asked: Asked) -> Record:
@@ -94,53 +73,48 @@ async def _read_patient(client: FhirClient, reference: str, asked: Asked) -> Rec
     return patient, f"{client.base}/{reference}"
 
 
-async def _search(client: FhirClient, search: Search, asked: Asked) -> Found:
-    """Go through the ways of a search until the server takes one."""
-    for way in search.ways:
-        parts = await asyncio.gather(*(_first_page(client, search.kind, params, asked) for params in way))
-        if not any(isinstance(part, Refused) for part in parts):
-            pages = [part for part in parts if isinstance(part, dict)]
-            found = [await all_pages(client, page) for page in pages]
-            return Found(
-                [record for part in found for record in part.records],
-                [outcome for part in found for outcome in part.outcomes],
-                len(pages) == len(parts) and all(part.complete for part in found),
-            )
-    return Found([], [], complete=False)
-
-
-async def _first_page(client: FhirClient, kind: str, params: Params, asked: Asked) -> Resource | ServerError:
-    page = asked.get(_url(kind, params))
-    if isinstance(page, dict | Refused):
-        return page
-    try:
-        return await client.search(kind, params)
-    except ServerError as error:
-        return error
-
-
-async def _fetch_needed(client: FhirClient, records: list[Record]) -> tuple[list[Record], set[str]]:
-    """Fetch the studies and medications that records name and no ``_include`` brought."""
+async def _fetch_needed(client: FhirClient, records: list[Record], plan: Plan) -> tuple[list[Record], set[str]]:
+    """Fetch the studies and medications that records name and no ``_include`` brought, all at the same time."""
     present = {f"{resource.get('resourceType')}/{resource.get('id')}" for resource, _ in records}
-    wanted: dict[str, set[str]] = {}  # type -> ids
-    owners: dict[str, set[str]] = {}  # type -> types of the records that name it
+    owners: dict[str, set[str]] = {}  # Type/id -> types of the records that name it
     for resource, _ in records:
-        owner = str(resource.get("resourceType"))
-        for written in _references(resource) if owner in _NAMING else ():
+        kind = str(resource.get("resourceType"))
+        for written in _references(resource) if kind in _NAMING else ():
             reference = client.own(written) or ""
-            kind, _, id_ = reference.partition("/")
-            if kind in _NEEDED and reference not in present:
-                wanted.setdefault(kind, set()).add(id_)
-                owners.setdefault(kind, set()).add(owner)
-    fetched: list[Record] = []
-    failed: set[str] = set()
-    for kind, ids in wanted.items():
-        for some in chunks(sorted(ids), _IDS_AT_ONCE):
-            way = ([("_id", ",".join(some)), ("_count", str(_IDS_AT_ONCE))],)
-            found = await _search(client, Search(kind, (way,)), {})
-            fetched += found.records
-            failed |= set() if found.complete else owners[kind]
-    return fetched, failed
+            if reference.partition("/")[0] in _NEEDED and reference not in present:
+                owners.setdefault(reference, set()).add(kind)
+    asked = [
+        (kind, some)
+        for kind in sorted(_NEEDED)
+        for some in chunks(sorted(each for each in owners if each.startswith(f"{kind}/")), _IDS_AT_ONCE)
+    ]
+    found = await asyncio.gather(*(_fetch_by_id(client, kind, some) for kind, some in asked))
+    failed = {
+        owner
+        for (_, some), part in zip(asked, found, strict=True)
+        if _is_part(part, plan)
+        for reference in some
+        for owner in owners[reference]
+    }
+    return [record for part in found for record in part.records], failed
+
+
+async def _fetch_by_id(client: FhirClient, kind: str, references: Sequence[str]) -> Found:
+    ids = [reference.partition("/")[2] for reference in references]
+    way = ([("_id", ",".join(ids)), ("_count", str(_IDS_AT_ONCE))],)
+    return await run(client, Search(kind, (way,)), {}, lambda resource: resource.get("id") in ids)
+
+
+def _is_part(found: Found, plan: Plan) -> bool:
+    return not found.complete or any(says_incomplete(outcome, plan.vocabulary) for outcome in found.outcomes)
+
+
+def _is_about(client: FhirClient, patient: str, resource: Resource) -> bool:
+    """Whether a record may be the patient's: it names no other Patient of this server as its own."""
+    named = [resource.get(element) for element in _WHOSE]
+    written = [each.get("reference") for each in named if isinstance(each, dict)]
+    own = [client.own(each) for each in written if isinstance(each, str)]
+    return all(each == patient for each in own if each is not None and each.startswith("Patient/"))
 
 
 def _references(value: object) -> Iterator[str]:
@@ -154,10 +128,6 @@ def _references(value: object) -> Iterator[str]:
                 yield part
             else:
                 yield from _references(part)
-
-
-def _url(kind: str, params: Params) -> str:
-    return f"{kind}?{query(params)}"
 
 
 def _not_found() -> InputError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ _RESTING = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 # They log whole URLs, which hold patients' ids, and headers, which hold the token.
 for _library in ("httpx", "httpcore"):
     logging.getLogger(_library).setLevel(logging.WARNING)
+
+# What a server tells in the names of OpenSSL that does not let us in for our certificate, or for none.
+_ABOUT_OURS = re.compile(r"ALERT_(.*CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,23 +110,21 @@ class Transport:
 
         Raises ``Unsent`` when the server cannot be reached, ``TryLater`` when it breaks off or is too slow, its
         subclass ``Paused`` while the server is left in peace, and ``Never`` when its certificate is not to be
-        trusted or its answer does not fit into memory.
+        trusted, ours is not taken, or its answer does not fit into memory.
         """
         host = urlsplit(url).hostname or ""
         async with self._free:
             self._breaker.enter(host)
             try:
                 reply = await self._exchange(self._http.build_request(method, url, content=content, headers=headers))
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                if _untrusted(error):
+            except (TimeoutError, httpx.HTTPError, ssl.SSLError) as error:  # their texts may hold the URL
+                if (fault := _certificate_fault(error)) is not None:
                     self._breaker.left()
-                    raise Never(
-                        f"{host} shows a certificate that is not trusted: set its authority, or correct the URL."
-                    ) from None
-                self._breaker.failed()
-                raise Unsent(f"{host} cannot be reached for the {what}.") from None
-            except (TimeoutError, httpx.HTTPError):  # their texts may hold the URL
-                self._breaker.failed()
+                    raise Never(f"{host} {fault}") from None
+                if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+                    self._breaker.failed("it cannot be reached")
+                    raise Unsent(f"{host} cannot be reached for the {what}.") from None
+                self._breaker.failed("it broke off or was too slow")
                 raise TryLater(f"{host} broke off or was too slow in the {what}.") from None
             except BaseException:  # cancelled: the connection is closed, and tells nothing of the server
                 self._breaker.left()
@@ -150,19 +152,22 @@ class Transport:
         """Tell the breaker how the server is: 500 may be about one request, a long wait is for all."""
         wait = retry_after(reply.headers.get("retry-after"), datetime.now(UTC))
         if reply.status in _RESTING and wait is not None and wait >= self._seconds:
-            self._breaker.rest(wait)
+            self._breaker.rest(wait, f"it asked for a rest (HTTP {reply.status})")
         elif reply.status in _DOWN:
-            self._breaker.failed()
+            self._breaker.failed(f"it answered HTTP {reply.status}")
         else:
             self._breaker.succeeded()
 
 
-def _untrusted(error: BaseException | None) -> bool:
+def _certificate_fault(error: BaseException | None) -> str | None:
+    """Return which certificate is at fault, the server's or ours, where one of them is."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
-            return True
+            return "shows a certificate that is not trusted: set its authority, or correct the URL."
+        if isinstance(error, ssl.SSLError) and _ABOUT_OURS.search(error.reason or ""):  # TLS 1.3: in the first read
+            return "asks for a client certificate, or does not take ours: set one that it knows."
         error = error.__cause__ or error.__context__
-    return False
+    return None
 
 
 def _why(error: OSError) -> str:

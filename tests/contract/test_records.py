@@ -56,7 +56,7 @@ async def test_single_searches_where_batches_are_refused(respx_mock: respx.MockR
 
     assert ids(first) == ids(second) == HEALTHY
     assert (calls, len(respx_mock.calls)) == (6, 11)
-    assert dict(hospital.searches)["AdverseEvent"] == {"subject": "Patient/p", "_count": "100"}
+    assert dict(hospital.searches)["AdverseEvent"] == {"subject": "Patient/p", "_count": "200"}
 
 
 async def test_observations_are_asked_by_code(respx_mock: respx.MockRouter) -> None:

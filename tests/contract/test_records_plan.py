@@ -102,7 +102,7 @@ def test_the_plan_follows_from_the_study() -> None:
 
 def test_parameters_are_written_once() -> None:
     """A parameter list names each parameter once, so that no server keeps the first or the last of two."""
-    for search in plan_for(study(), VOCABULARY).searches("p", 100):
+    for search in plan_for(study(), VOCABULARY).searches("p", 100, at_once=True):
         for way in search.ways:
             for params in way:
                 names = [name for name, _ in params]

@@ -34,7 +34,7 @@ def fail(breaker: Breaker, times: int) -> None:
     """Let requests go and fail."""
     for _ in range(times):
         breaker.enter(HOST)
-        breaker.failed()
+        breaker.failed("HTTP 503")
 
 
 def wait_of(breaker: Breaker) -> float | None:
@@ -50,9 +50,11 @@ def test_it_opens_after_failures_in_a_row(breaker: Breaker, clock: Clock) -> Non
     """One failure less than permitted keeps it closed; the last one opens it for its time, not longer."""
     fail(breaker, 1)
     assert wait_of(breaker) is None
-    breaker.failed()
+    breaker.failed("HTTP 503")
 
     clock.now += 4
+    with pytest.raises(Paused, match=f"{HOST} is not asked for now: HTTP 503"):
+        breaker.enter(HOST)
     assert wait_of(breaker) == 6
     clock.now += 6
     assert wait_of(breaker) is None
@@ -99,11 +101,11 @@ def test_a_cancelled_trial_lets_another_go(breaker: Breaker, clock: Clock) -> No
 
 def test_a_rest_that_is_asked_for_is_kept(breaker: Breaker, clock: Clock) -> None:
     """The server's own wish opens at once; a shorter one does not end it, and none lasts more than an hour."""
-    breaker.rest(120)
-    breaker.rest(5)
+    breaker.rest(120, "HTTP 429")
+    breaker.rest(5, "HTTP 429")
     assert wait_of(breaker) == 120
 
-    breaker.rest(1e9)
+    breaker.rest(1e9, "HTTP 429")
     assert wait_of(breaker) == 3_600
     clock.now += 3_600
     assert wait_of(breaker) is None
