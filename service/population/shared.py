@@ -1,4 +1,4 @@
-"""Records that are nobody's but are needed to read somebody's: studies, medications, and outcomes of an export."""
+"""Records that are nobody's but needed to read somebody's: studies, medications, histories, outcomes of an export."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ MOST_OUTCOMES = 100  # different ones kept
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _SHARED = frozenset({"Medication", "ResearchStudy"})
+_SUBJECT = "ResearchSubject"
+_HISTORY = ("resourceType", "id", "meta", "target", "recorded", "agent")  # who changed what and when, not from what
 _REFERRING = frozenset({  # the records whose study or medication a screening follows
     "Consent", "Medication", "MedicationAdministration", "MedicationRequest", "MedicationStatement", "ResearchSubject",
 })  # fmt: skip
@@ -26,25 +28,34 @@ class Shared:
 
     def __init__(self) -> None:
         self._records: dict[str, bytes] = {}
+        self._histories: dict[str, list[str]] = {}  # ResearchSubject/id -> its Provenances
         self._outcomes: dict[bytes, dict[str, Any]] = {}
         self._bytes = 0
-        self._dropped = False
+        self._dropped = self._histories_dropped = False
         self.outcomes_dropped = False
 
     def keep(self, piece: Piece) -> None:
         """Keep a record that is nobody's if any chart can need it."""
-        if piece.kind not in _SHARED and piece.kind != "OperationOutcome":
+        if piece.kind not in _SHARED and piece.kind not in ("OperationOutcome", "Provenance"):
             return
         resource, full_url = piece.records()[0]
         if piece.kind == "OperationOutcome":
             self._keep_outcome(resource)
         elif name := local_name(resource, full_url):
-            self._keep_record(name, _ENCODER.encode(resource))
+            if piece.kind == "Provenance":
+                self._keep_history(name, resource)
+            else:
+                self._keep_record(name, _ENCODER.encode(resource))
 
     def given_to(self, resources: Iterable[Located]) -> tuple[list[Located], bool]:
         """Return what a chart needs besides its own records, and whether some of that was not kept."""
         found: dict[str, Located] = {}
         lost = False
+        for resource, full_url in resources:
+            if resource.get("resourceType") == _SUBJECT:
+                lost |= self._histories_dropped
+                for name in self._histories.get(local_name(resource, full_url) or "", ()):
+                    found[name] = (decode(self._records[name]), None)
         waiting = [resource for resource, _ in resources if resource.get("resourceType") in _REFERRING]
         while waiting:
             for name in _references(waiting.pop()):
@@ -63,6 +74,18 @@ class Shared:
             return
         self._bytes += len(data)
         self._records[name] = data
+
+    def _keep_history(self, name: str, provenance: dict[str, Any]) -> None:
+        """Keep who changed a ResearchSubject: whose its status is depends on that."""
+        subjects = [each for each in _references(provenance.get("target")) if each.startswith(f"{_SUBJECT}/")]
+        if not subjects:
+            return
+        self._keep_record(name, _ENCODER.encode({key: provenance[key] for key in _HISTORY if key in provenance}))
+        if name not in self._records:
+            self._histories_dropped = True
+            return
+        for subject in subjects:
+            self._histories.setdefault(subject, []).append(name)
 
     def _keep_outcome(self, resource: dict[str, Any]) -> None:
         """An outcome speaks of the whole export, whoever's records it is about; equal ones say it once."""
