@@ -10,14 +10,14 @@ from dataclasses import replace
 import uvicorn
 from fastapi import FastAPI
 
-from service.access import signing_keys
+from service.access import hospital_servers, signing_keys
 from service.api import create_api
 from service.api.service import Limits, Service
 from service.config import Settings
 from service.errors import SettingError
 from service.hospital.keys import jwks
 from service.screeners import mappings, screener
-from service.servers import connected, write_server
+from service.servers import connected
 from service.study.load import study_ids
 
 
@@ -26,7 +26,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     Raises ``DefinitionError`` where one is wrong or there is no study, and ``SettingError``.
     """
-    write_server(settings)  # refused before it listens, where it cannot be used
+    hospital_servers(settings)  # refused before it listens, where it cannot be used
     keys = jwks(signing_keys(settings))["keys"]
     # Where there is no study, asking for the first one tells why.
     screeners = [screener(settings, study) for study in study_ids(mappings(settings)) or (None,)]
@@ -39,8 +39,8 @@ def create_app(settings: Settings) -> FastAPI:
         async with AsyncExitStack() as stack:
             # Judging holds the interpreter's lock: more threads would only keep the event loop waiting longer.
             worker = stack.enter_context(ThreadPoolExecutor(1, "screening"))
-            joined = [await stack.enter_async_context(connected(settings, each)) for each in screeners]
-            by_study = {each.study.record.id: replace(each, worker=worker) for each in joined}
+            join = await stack.enter_async_context(connected(settings))
+            by_study = {each.study.record.id: replace(join(each), worker=worker) for each in screeners}
             yield Service(screeners=by_study, limits=limits, worker=worker, keys=keys)
 
     return create_api(opened)

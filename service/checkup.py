@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from service.access import hospital_servers
+from service.admission import admission
 from service.app import refuse_strangers
 from service.config import Settings, load_settings, unknown_names
 from service.errors import CandorError, DefinitionError, SettingError, TryLater
 from service.screeners import load, mappings
-from service.servers import capabilities, read_server, write_server
+from service.servers import capabilities
 from service.study.checks import check_study
 from service.study.load import study_ids
 
@@ -77,7 +79,7 @@ def _definitions(settings: Settings) -> Iterator[Finding]:
 
 def _hospital(settings: Settings) -> Iterator[Finding]:
     try:
-        reads, writes = read_server(settings), write_server(settings)
+        reads, writes = hospital_servers(settings)
     except SettingError as error:
         yield Finding(False, str(error))
         return
@@ -93,6 +95,7 @@ def _hospital(settings: Settings) -> Iterator[Finding]:
             yield Finding(False, f"{name}: {error}", remedy, isinstance(error, TryLater))
             continue
         yield from _capable(name, statement, writes=server == writes)
+        yield from (Finding(*told._replace(what=f"{name}: {told.what}")) for told in asyncio.run(admission(server)))
 
 
 def _capable(name: str, statement: dict[str, Any], *, writes: bool) -> Iterator[Finding]:

@@ -226,8 +226,8 @@ def _screen_hospital(
     log_to_stderr()
 
     async def ask() -> Answer:
-        async with connected(settings, screener) as ready:
-            return await ready.answer_patient(patient, day, write_back=write_back)
+        async with connected(settings) as join:
+            return await join(screener).answer_patient(patient, day, write_back=write_back)
 
     answer = asyncio.run(ask())
     output = _output(json=json)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from service.access import hospital_servers
 from service.config import Settings
 from service.eligibility.chart import Person
 from service.eligibility.results import Screening
 from service.hospital.client import FhirClient, Server
 from service.hospital.commit import HospitalShelf
-from service.hospital.credentials import bearer
 from service.hospital.origins import Origin
 from service.hospital.patients import find_patient
 from service.hospital.plan import Plan, plan_for
@@ -78,22 +78,6 @@ class PostedResults:
         return screening.person_status if self.elsewhere else None
 
 
-def read_server(settings: Settings) -> Server | None:
-    """Return the server that charts are pulled from, if one is set."""
-    url = settings.fhir_url
-    return Server(base=url, credentials=bearer(settings.fhir.token)) if url else None
-
-
-def write_server(settings: Settings) -> Server | None:
-    """Return the server that results are posted to, if one is set."""
-    url = settings.fhir_write_url or settings.fhir_url
-    if url is None:
-        return None
-    # A token is for the server that it was issued for: another one gets its own or none.
-    same = settings.fhir_url is not None and Origin.parse(url)[:3] == Origin.parse(settings.fhir_url)[:3]
-    return Server(base=url, credentials=bearer(settings.fhir_write.token or (settings.fhir.token if same else None)))
-
-
 def _results(settings: Settings, shelf: Shelf) -> PostedResults:
     reads, writes = settings.fhir_url, settings.fhir_write_url
     if writes is None or (reads is not None and Origin.parse(writes) == Origin.parse(reads)):
@@ -102,19 +86,26 @@ def _results(settings: Settings, shelf: Shelf) -> PostedResults:
 
 
 @asynccontextmanager
-async def connected(settings: Settings, unconnected: Screener) -> AsyncIterator[Screener]:
-    """Give the screener with the servers that the settings name."""
+async def connected(settings: Settings) -> AsyncIterator[Callable[[Screener], Screener]]:
+    """Give what joins a screener to the servers that the settings name: each is entered once, whatever the studies."""
+    servers = hospital_servers(settings)
     async with AsyncExitStack() as stack:
-        joined = unconnected
-        reads, writes = read_server(settings), write_server(settings)
-        client = await stack.enter_async_context(FhirClient(reads)) if reads else None
-        if client is not None:
-            plan = plan_for(unconnected.study, load_vocabulary(mappings(settings), settings.site))
-            joined = replace(joined, records=HospitalRecords(client, plan))
-        if writes is not None:
-            writer = client if client and writes == reads else await stack.enter_async_context(FhirClient(writes))
-            joined = replace(joined, results=_results(settings, HospitalShelf(writer)))
-        yield joined
+        reader = await stack.enter_async_context(FhirClient(servers.reads)) if servers.reads else None
+        if servers.writes is None or servers.writes is servers.reads:
+            writer = reader
+        else:
+            writer = await stack.enter_async_context(FhirClient(servers.writes))
+
+        def join(unconnected: Screener) -> Screener:
+            joined = unconnected
+            if reader is not None:
+                plan = plan_for(unconnected.study, load_vocabulary(mappings(settings), settings.site))
+                joined = replace(joined, records=HospitalRecords(reader, plan))
+            if writer is not None:
+                joined = replace(joined, results=_results(settings, HospitalShelf(writer)))
+            return joined
+
+        yield join
 
 
 async def capabilities(server: Server) -> dict[str, Any]:

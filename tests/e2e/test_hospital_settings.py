@@ -161,7 +161,24 @@ def test_check_survives_what_servers_say_of_themselves(
     monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
     statement = {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1", "rest": rest}
     respx_mock.get(f"{SERVER}/metadata").mock(httpx.Response(200, json=statement))
+    respx_mock.post(f"{SERVER}/Patient/_search").mock(httpx.Response(400))
     run = candor("check")
 
     assert run.code == 3
     assert "ResearchSubject allows no create" in run.out
+
+
+def test_check_says_that_a_token_is_wrong(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter
+) -> None:
+    """A server whose CapabilityStatement is open to all is asked something else too, so that a wrong token shows."""
+    monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
+    monkeypatch.setenv("CANDOR_FHIR_TOKEN", "s3cret")
+    statement = {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}
+    respx_mock.get(f"{SERVER}/metadata").mock(httpx.Response(200, json=statement))
+    respx_mock.post(f"{SERVER}/Patient/_search").mock(httpx.Response(401))
+    run = candor("check")
+
+    assert run.code == 3
+    assert "CANDOR_FHIR_URL: fhir.hospital.example refused the search of Patient: HTTP 401. Check the token." in run.out
+    assert "s3cret" not in run.out + run.err
