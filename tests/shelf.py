@@ -9,7 +9,7 @@ from service.hospital.local import LocalShelf
 
 async def everything(shelf: LocalShelf) -> dict[str, list[dict[str, Any]]]:
     """Return all that stands on the shelf, by type."""
-    kinds = ("ResearchStudy", "Device", "ResearchSubject", "GuidanceResponse", "Provenance")
+    kinds = ("ResearchStudy", "Device", "ResearchSubject", "GuidanceResponse", "Provenance", "List")
     return {kind: await shelf.find(kind, []) for kind in kinds}
 
 
@@ -27,6 +27,13 @@ async def subject(shelf: LocalShelf) -> dict[str, Any]:
     """Return the one ResearchSubject."""
     [one] = await shelf.find("ResearchSubject", [])
     return one
+
+
+async def lines(shelf: LocalShelf) -> list[dict[str, Any]]:
+    """Return the lines of the one screening list."""
+    [listed] = await shelf.find("List", [])
+    found: list[dict[str, Any]] = listed["entry"]
+    return found
 
 
 async def set_status(shelf: LocalShelf, status: str) -> None:

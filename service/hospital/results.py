@@ -7,33 +7,26 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from http import HTTPStatus
-from weakref import WeakValueDictionary
-
-import stamina
 
 from service.eligibility.results import Screening
 from service.eligibility.study import Study
-from service.errors import Never, ServerError, TryLater
+from service.errors import Never, ServerError
 from service.fhir.whose_status import is_about, others_since, says_we_wrote, versioned
 from service.fhir.write import Known, write_transaction
 from service.fhir.write_guidance import read_view, view_of
 from service.fhir.write_names import device_identifier, guidance_identifier, registry_number, token
-from service.hospital.client import FhirClient
-from service.hospital.commit import HospitalShelf
 from service.hospital.ports import Kept, Resource, Shelf, SubjectVersions
 from service.hospital.refusals import Conflict, Refused
+from service.hospital.screening_list import find_list, put_on_list
+from service.hospital.turns import in_turn
 from service.screening.ports import Written
 
 _CONTENT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
-_TRIES = 10  # of reading again and deciding anew, when other writers are first
 _ABOUT_THE_PATIENT = ("ResearchSubject/", "GuidanceResponse/")
-
-# One write at a time for a patient of a server: writers of this process need not race each other.
-_turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
 
 async def write_back(
-    server: FhirClient | Shelf,
+    shelf: Shelf,
     screening: Screening,
     *,
     now: datetime,
@@ -46,48 +39,64 @@ async def write_back(
     ``as_text`` for a server on which the records used have other ids: see ``write_provenance``.
     Raises ``TryLater`` (also when other writers are first every time) and ``Never``.
     """
-    shelf = HospitalShelf(server) if isinstance(server, FhirClient) else server
-    turn = _turns.setdefault((id(server), screening.patient), asyncio.Lock())
-    try:
-        async for attempt in stamina.retry_context(
-            on=Conflict, attempts=_TRIES, timeout=None, wait_initial=0.05, wait_max=2, wait_jitter=0.5
-        ):
-            with attempt:
-                async with turn:
-                    return await _decide(shelf, screening, now, versions, as_text=as_text)
-    except Conflict as error:
-        raise TryLater(f"Other writers were first every time: {error}") from None
-    raise AssertionError  # pragma: no cover - the loop above returns or raises
+    return await in_turn(shelf, screening.patient, lambda: _decide(shelf, screening, now, versions, as_text=as_text))
 
 
 async def person_status(
-    server: FhirClient | Shelf, study: Study, patient: str, *, versions: SubjectVersions | None = None
+    shelf: Shelf, study: Study, patient: str, *, versions: SubjectVersions | None = None
 ) -> str | None:
     """Return the status that a person has set on this study's ResearchSubject of ``Patient/id``, if any."""
-    shelf = HospitalShelf(server) if isinstance(server, FhirClient) else server
     return (await _look_up(shelf, study, patient, versions)).person_status
 
 
 async def _decide(
     shelf: Shelf, screening: Screening, now: datetime, versions: SubjectVersions | None, *, as_text: bool
 ) -> Written:
-    known = await _look_up(shelf, screening.study, screening.patient, versions)
+    known, listing = await asyncio.gather(
+        _look_up(shelf, screening.study, screening.patient, versions), find_list(shelf, screening.study)
+    )
     if known.subject is None and screening.without_disease:
         return Written(done=False, why="no-disease-on-record")
-    if _is_unchanged(screening, known):
-        return Written(done=False, why="unchanged", person_status=known.person_status)
-    if known.subject is None and known.guidance is None and not await shelf.holds(screening.patient):
-        return Written(done=False, why="patient-not-on-write-server")
+    kept: list[Kept] = []
+    if not _is_unchanged(screening, known):
+        if known.subject is None and known.guidance is None and not await shelf.holds(screening.patient):
+            return Written(done=False, why="patient-not-on-write-server")
+        kept = await _write_result(shelf, screening, known, now, versions, as_text=as_text)
+    subject = f"ResearchSubject/{known.subject['id']}" if known.subject else _made(kept, "ResearchSubject")
+    known = known._replace(
+        study=known.study or _made(kept, "ResearchStudy"),
+        device=known.device or _made(kept, "Device"),
+        listing=listing,
+    )
+    written = tuple(one.reference for one in kept if one.done)
+    if subject is not None:  # a server that does not tell where it put it tells the next screening
+        written += await put_on_list(shelf, screening, known, subject, now)
+    why = None if written else "unchanged"
+    return Written(done=bool(written), resources=written, why=why, person_status=known.person_status)
+
+
+async def _write_result(
+    shelf: Shelf,
+    screening: Screening,
+    known: Known,
+    now: datetime,
+    versions: SubjectVersions | None,
+    *,
+    as_text: bool,
+) -> list[Kept]:
+    """Write what is about the patient alone. Raises ``Conflict`` where another writer was first with any of it."""
     kept = await _commit(shelf, screening, known, now, as_text=as_text)
     for one in kept:
-        if one.done and versions is not None and one.reference.startswith("ResearchSubject/"):
+        if versions is not None and one.done and one.version and one.reference.startswith("ResearchSubject/"):
             await versions.wrote(f"{one.reference}/_history/{one.version}")
     if any(not one.done and one.reference.startswith(_ABOUT_THE_PATIENT) for one in kept):
         await _take_back(shelf, kept)
         raise Conflict("another writer made the result at the same moment.", HTTPStatus.CONFLICT)
-    return Written(
-        done=True, resources=tuple(one.reference for one in kept if one.done), person_status=known.person_status
-    )
+    return kept
+
+
+def _made(kept: Iterable[Kept], kind: str) -> str | None:
+    return next((one.reference for one in kept if one.reference.startswith(f"{kind}/")), None)
 
 
 async def _take_back(shelf: Shelf, kept: Iterable[Kept]) -> None:

@@ -146,7 +146,7 @@ async def test_a_part_of_a_search_decides_nothing(respx_mock: respx.MockRouter) 
 
     async with FhirClient(Server(base=BASE)) as client:
         with pytest.raises(TryLater, match="only a part"):
-            await write_back(client, screening(), now=NOW)
+            await write_back(HospitalShelf(client), screening(), now=NOW)
 
 
 async def test_a_deletion_of_what_is_gone_is_no_error(respx_mock: respx.MockRouter) -> None:

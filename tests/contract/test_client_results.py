@@ -12,7 +12,7 @@ from service.hospital.local import LocalShelf
 from service.hospital.results import person_status, write_back
 from service.screening.ports import Written
 from tests.screenings import NOW, screening, study
-from tests.shelf import Versions, everything, parameters, put, set_status, subject
+from tests.shelf import Versions, everything, lines, parameters, put, set_status, subject
 
 pytestmark = pytest.mark.anyio
 
@@ -79,18 +79,21 @@ async def test_a_change_is_written(shelf: LocalShelf, changed: dict[str, Any]) -
 
 
 async def test_a_persons_status_stays(shelf: LocalShelf) -> None:
-    """A status that differs from the one we wrote is a person's: kept, reported, and our view is told beside it."""
+    """A status that differs from the one we wrote is a person's: kept, reported, our view beside it and as a flag."""
     await write_back(shelf, screening(), now=NOW)
     await set_status(shelf, "screening")
 
+    flagged = await write_back(shelf, screening(), now=LATER)
     unchanged = await write_back(shelf, screening(), now=LATER)
     changed = await write_back(shelf, screening(Status.INELIGIBLE), now=LATER)
 
+    assert flagged == Written(done=True, resources=("List/NCT06722105",), person_status="screening")
     assert unchanged == UNCHANGED._replace(person_status="screening")
     assert (changed.done, changed.person_status) == (True, "screening")
     assert not any(reference.startswith("ResearchSubject/") for reference in changed.resources)
     assert (await subject(shelf))["status"] == "screening"
     assert (await parameters(shelf))["status"] == "ineligible"
+    assert [line["flag"]["coding"][0]["code"] for line in await lines(shelf)] == ["ineligible"]
 
 
 async def test_a_person_who_says_what_we_said_later_stays_a_person(shelf: LocalShelf) -> None:
@@ -200,3 +203,31 @@ async def test_a_subject_on_record_is_kept_up_without_the_disease(shelf: LocalSh
 
     assert written.done
     assert (await subject(shelf))["status"] == "ineligible"
+
+
+async def test_who_drops_out_stays_on_the_list(shelf: LocalShelf) -> None:
+    """Whoever was listed before stays, with the day of then; a status of ours needs no flag."""
+    await write_back(shelf, screening(), now=NOW)
+    before = await lines(shelf)
+
+    written = await write_back(shelf, screening(Status.INELIGIBLE), now=LATER)
+
+    assert await lines(shelf) == before
+    assert not any(reference.startswith("List/") for reference in written.resources)
+
+
+async def test_who_was_never_of_priority_is_not_listed(shelf: LocalShelf) -> None:
+    """The lowest priority and the ineligible have a result, and no list is made for them."""
+    await write_back(shelf, screening()._replace(priority=4), now=NOW)
+    await write_back(shelf, screening(Status.INELIGIBLE, patient="Patient/ho-002"), now=NOW)
+
+    assert len(await shelf.find("ResearchSubject", [])) == 2
+    assert await shelf.find("List", []) == []
+
+
+async def test_without_the_disease_the_list_is_not_touched_either(shelf: LocalShelf) -> None:
+    """Nothing at all is written about a person without the disease on record who has no subject: no line, no list."""
+    written = await write_back(shelf, screening(without_disease=True), now=NOW)
+
+    assert written.document == {"done": False, "why": "no-disease-on-record"}
+    assert {kind: len(found) for kind, found in (await everything(shelf)).items() if found} == {}

@@ -71,6 +71,12 @@ def medplum() -> Iterator[str]:
         yield base
 
 
+@pytest.fixture(params=["hapi", "medplum"])
+def server(request: pytest.FixtureRequest) -> str:
+    """Give the base URL of each FHIR server in turn."""
+    return str(request.getfixturevalue(request.param))
+
+
 @pytest.fixture(scope="session")
 def validate_r4(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[Resource]], None]:
     """Give a check of resources by HAPI's R4 validator: structure, required codes, invariants.
