@@ -87,12 +87,17 @@ def _put_subject(entries: Entries, screening: Screening, subject: Resource | Non
         if subject["status"] == screening.status:
             return f"ResearchSubject/{subject['id']}"
         return entries.update(subject, subject | {"status": screening.status.value})
+    fresh = write_subject(screening, study)
+    return entries.create(fresh, token(subject_identifier(screening.study, screening.patient)))
+
+
+def write_subject(screening: Screening, study: str) -> Resource:
+    """Return the ResearchSubject of one who has none; ``study`` is the reference of the ResearchStudy."""
     system, value = subject_identifier(screening.study, screening.patient)
-    fresh = {
+    return {
         "resourceType": "ResearchSubject",
         "identifier": [{"system": system, "value": value}],
         "status": screening.status.value,
         "study": {"reference": study},
         "individual": {"reference": screening.patient},
     }
-    return entries.create(fresh, token((system, value)))

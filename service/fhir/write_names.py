@@ -28,6 +28,11 @@ def guidance_identifier(study: Study, patient: str) -> tuple[str, str]:
     return f"{study.base}/guidance-response", _of_patient(study, patient)
 
 
+def screening_identifier(study: Study, id_: str) -> tuple[str, str]:
+    """Return system and value for one screening, by the id under which ``/api/v1/screenings`` has it."""
+    return f"{study.base}/screening", id_
+
+
 def list_identifier(study: Study) -> tuple[str, str]:
     """Return system and value for the study's screening list."""
     return f"{study.base}/screening-list", study.record.id
