@@ -110,7 +110,7 @@ def test_every_resource_fits_the_schema_of_r4(fhir_schema: Check) -> None:
         write_match([screening()], BASE, "ResearchStudy/$match"),
         write_error("parked", "Why."),
         write_under_way("Wait."),
-        write_capabilities(BASE, BASE, NOW),
+        write_capabilities(BASE, BASE, NOW) | {"fhirVersion": "4.0.0"},  # the schema is older than its correction
         *(write_operation(operation, BASE) for operation in OPERATIONS),
     ]
 
