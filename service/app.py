@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -18,11 +20,17 @@ from service.errors import SettingError
 from service.hospital.keys import jwks
 from service.screeners import mappings, screener
 from service.servers import connected
+from service.store.store import SqlStore, open_store
 from service.study.load import study_ids
+from service.work.desk import Desk
+from service.work.run import Jobs
+from service.work.worker import Worker
+
+STOP = 15  # seconds that requests under way have to end when the service stops; running jobs then have 10 more
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Return the HTTP service; the definitions are loaded before it listens.
+def create_app(settings: Settings, store: SqlStore) -> FastAPI:
+    """Return the HTTP service over an open store; the definitions are loaded before it listens.
 
     Raises ``DefinitionError`` where one is wrong or there is no study, and ``SettingError``.
     """
@@ -41,7 +49,11 @@ def create_app(settings: Settings) -> FastAPI:
             worker = stack.enter_context(ThreadPoolExecutor(1, "screening"))
             join = await stack.enter_async_context(connected(settings))
             by_study = {each.study.record.id: replace(join(each), worker=worker) for each in screeners}
-            yield Service(screeners=by_study, limits=limits, worker=worker, keys=keys)
+            lease = timedelta(seconds=settings.lease_seconds)
+            crew = Worker(Jobs(store, by_study), lease, settings.workers)
+            await stack.enter_async_context(crew.started())
+            desk = Desk(crew, settings.max_queue)
+            yield Service(screeners=by_study, limits=limits, worker=worker, keys=keys, desk=desk)
 
     return create_api(opened)
 
@@ -49,8 +61,31 @@ def create_app(settings: Settings) -> FastAPI:
 def serve(settings: Settings) -> None:
     """Serve until stopped. Raises as ``refuse_strangers`` and ``create_app`` do."""
     refuse_strangers(settings)
-    # No access log: a URL may name a patient.
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False, server_header=False)
+    with open_store(settings.store, settings.home) as store:
+        app = create_app(settings, store)
+        config = uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            access_log=False,  # a URL may name a patient
+            server_header=False,
+            timeout_graceful_shutdown=STOP,
+        )
+        server = Server(config)
+        server.run()
+    if not server.started:
+        raise SettingError("The service did not start: the log says why.")
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which says at the first signal to stop that no more work is taken."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Close the desk, then stop."""
+        service: Service | None = getattr(self.config.app.state, "service", None)  # type: ignore[union-attr]
+        if service is not None:
+            service.desk.close()
+        super().handle_exit(sig, frame)
 
 
 def refuse_strangers(settings: Settings) -> None:

@@ -91,6 +91,12 @@ class Settings:
     max_entries: Positive = 20_000
     max_screenings: Positive = 64
 
+    store: str | None = field(default=None, repr=False)  # a database URL, which may hold a password
+    workers: Positive = 4
+    max_queue: Positive = 10_000
+    lease_seconds: Positive = 30
+    retention_days: Positive | None = None
+
     @property
     def loopback(self) -> bool:
         """Whether ``host`` is reached from this machine alone."""

@@ -11,12 +11,12 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from service import __version__
-from service.api import models, operations, problems, screenings, studies
+from service.api import listing, models, operations, problems, screenings, studies
 from service.api.service import Service
 
 DESCRIPTION = "Pre-screens charts read over FHIR R4 against the eligibility criteria of a clinical trial."
 TAGS = [
-    {"name": "screenings", "description": "Judge one patient."},
+    {"name": "screenings", "description": "Judge one patient, and see what was judged."},
     {"name": "studies", "description": "What is screened for."},
     {"name": "operations", "description": "For whoever keeps the service running."},
 ]
@@ -44,7 +44,7 @@ def create_api(opened: Callable[[], AbstractAsyncContextManager[Service]]) -> Fa
         servers=[{"url": "http://127.0.0.1:8000", "description": "Where `candor serve` listens by default."}],
     )
     problems.install(app)
-    for room in (screenings, studies, operations):
+    for room in (screenings, listing, studies, operations):
         app.include_router(room.router, responses=problems.ANY_OTHER)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app

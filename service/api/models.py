@@ -232,10 +232,23 @@ class StudyDetail(StudySummary):
 class Health(Model):
     """Whether the service can work."""
 
-    status: Literal["ok", "busy"]
+    status: Literal["ok", "busy", "stopping", "store-down"]
 
 
 class JwkSet(Model):
     """A JWK Set (RFC 7517)."""
 
     keys: list[dict[str, str]] = Field(description="Public keys; the members depend on the kind of key.")
+
+
+class Screenings(Model):
+    """A page of screenings."""
+
+    items: list[Screening]
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+
+
+class UnderWay(Model):
+    """A screening that is kept and has no result yet."""
+
+    id: str

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from service.api import models
-from service.api.service import RETRY_WHEN_BUSY, TheService
+from service.api.service import RETRY_WHEN_BUSY, Service, TheService
+from service.work.ports import StoreDown
 
 router = APIRouter(tags=["operations"])
 
@@ -25,14 +26,34 @@ async def live() -> models.Health:
     "/readyz",
     operation_id="ready",
     summary="May it be sent work now?",
-    responses={503: {"model": models.Health, "description": "As many screenings as allowed are under way."}},
+    responses={
+        503: {
+            "model": models.Health,
+            "description": "As many screenings as allowed are under way, it is about to stop, or its store is down.",
+        }
+    },
 )
 async def ready(service: TheService, response: Response) -> models.Health:
-    """Answer whether a further screening is taken now; the definitions are loaded before the service listens."""
-    if service.busy:
+    """Answer whether a further screening is taken now; the definitions are loaded before the service listens.
+
+    A hospital server that is down is no reason against: what is accepted waits for it.
+    """
+    health = await _health(service)
+    if health.status != "ok":
         response.status_code = 503
         response.headers["Retry-After"] = str(RETRY_WHEN_BUSY)
+    return health
+
+
+async def _health(service: Service) -> models.Health:
+    if service.desk.closed:
+        return models.Health(status="stopping")
+    if service.busy:
         return models.Health(status="busy")
+    try:
+        await service.desk.check()
+    except StoreDown:
+        return models.Health(status="store-down")
     return models.Health(status="ok")
 
 

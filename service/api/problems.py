@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,9 +14,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.eligibility.results import NotScreened
-from service.errors import InputError, Never, TryLater
+from service.errors import CandorError, InputError, Never, TryLater
+from service.work.failures import place_of
+from service.work.ports import KeyTaken, QueueFull, StoreDown
 
-_PACKAGE = Path(__file__).parents[1]
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 30  # seconds, where the hospital server did not say
 RETRY_AFTER_REFUSAL = 300  # seconds; somebody has to change a setting first
@@ -30,12 +29,19 @@ STATUS_OF_CODE = {
 }  # every other code of a patient or of what was sent is 422
 CODE_OF_STATUS = {HTTPStatus.NOT_FOUND: "not-found", HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed"}
 
+_TOLD: tuple[tuple[type[CandorError], HTTPStatus, str, float | None], ...] = (
+    (Never, HTTPStatus.SERVICE_UNAVAILABLE, "hospital-server-refuses", RETRY_AFTER_REFUSAL),
+    (QueueFull, HTTPStatus.TOO_MANY_REQUESTS, "queue-full", RETRY_AFTER),
+    (KeyTaken, HTTPStatus.CONFLICT, "idempotency-key-reused", None),
+    (StoreDown, HTTPStatus.SERVICE_UNAVAILABLE, "store-down", RETRY_AFTER),
+)
+
 MEANING = {
     HTTPStatus.BAD_REQUEST: "Not JSON, NaN, or nested too deeply.",
     HTTPStatus.FORBIDDEN: "The patient may not be screened (`not-permitted`).",
     HTTPStatus.NOT_FOUND: "Unknown patient, study or screening.",
     HTTPStatus.REQUEST_TIMEOUT: "The body did not arrive in time.",
-    HTTPStatus.CONFLICT: "No hospital server is configured.",
+    HTTPStatus.CONFLICT: "No hospital server is configured, or the `Idempotency-Key` came with another body before.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body or the Bundle is too large.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not application/json in UTF-8.",
     HTTPStatus.UNPROCESSABLE_ENTITY: (
@@ -43,7 +49,7 @@ MEANING = {
         "`patient-replaced` or `patient-unreadable`."
     ),
     HTTPStatus.TOO_MANY_REQUESTS: "As many screenings as allowed are under way; see `Retry-After`.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "The hospital server is down; see `Retry-After`.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The hospital server or the store is down; see `Retry-After`.",
 }
 
 log = structlog.get_logger()
@@ -94,13 +100,9 @@ def _problem_of(error: Exception) -> Problem:
         case TryLater():
             retry_after = error.retry_after or RETRY_AFTER
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "hospital-server-down", str(error), retry_after=retry_after)
-        case Never():
-            return Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "hospital-server-refuses",
-                str(error),
-                retry_after=RETRY_AFTER_REFUSAL,
-            )
+        case Never() | QueueFull() | KeyTaken() | StoreDown():
+            _, status, code, wait = next(told for told in _TOLD if isinstance(error, told[0]))
+            return Problem(status, code, str(error), retry_after=wait)
         case HTTPException():
             status = HTTPStatus(error.status_code)
             return Problem(status, CODE_OF_STATUS.get(status, "refused"), f"{status.description or status.phrase}.")
@@ -141,22 +143,15 @@ class LastResort:
         except Exception as error:
             if scope["type"] != "http":
                 raise
-            place = _place_of(error)
+            place = place_of(error)
             log.error("bug", error=type(error).__name__, file=place.filename, line=place.lineno)  # noqa: TRY400 - no message
             if not begun:
                 await _problem_of(error).response(scope, receive, send)
 
 
-def _place_of(error: Exception) -> traceback.FrameSummary:
-    """Return the last place in this package that the error came through, or else where it was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
-    return (ours or frames)[-1]
-
-
 def install(app: FastAPI) -> None:
     """Have every error of ``app`` answered as a problem."""
-    for kind in (Problem, InputError, TryLater, Never, HTTPException, RequestValidationError):
+    for kind in (Problem, CandorError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _answer)
     app.add_middleware(LastResort)
 

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 
 from service.api.problems import Problem
 from service.screening.patient import Screener
+from service.work.desk import Desk
 
 RETRY_WHEN_BUSY = 1  # seconds
 
@@ -34,6 +35,7 @@ class Service:
     screeners: Mapping[str, Screener]  # by study id, the default study first
     limits: Limits
     worker: Executor  # decodes and judges, off the event loop
+    desk: Desk  # keeps what is accepted
     keys: Sequence[Mapping[str, str]] = ()  # the public parts of those by which we sign, as JWKs
     under_way: int = 0
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,9 @@ from fastapi.testclient import TestClient
 
 from service.api import create_api
 from service.api.service import Limits, Service
+from service.app import create_app
 from service.cli import main
+from service.config import Settings
 from service.demo import charts
 from service.eligibility.chart import Person
 from service.eligibility.results import Screening
@@ -23,6 +26,10 @@ from service.errors import InputError
 from service.fhir.read import located_in
 from service.screening.patient import Screener
 from service.screening.ports import Pulled, Written
+from service.store.store import open_store
+from service.work.desk import Desk
+from service.work.run import Jobs
+from service.work.worker import Worker
 from tests.verdicts import shipped_reader, shipped_study
 
 
@@ -48,10 +55,12 @@ class FakeResults:
 
     posted: list[Screening] = field(default_factory=list)
     person: str | None = None
-    failure: Exception | None = None  # what it raises when asked for the status
+    failure: Exception | None = None  # what it raises instead
 
     async def post(self, screening: Screening, person: Person) -> Written:  # noqa: ARG002 - the port's signature
         """Keep the result."""
+        if self.failure is not None:
+            raise self.failure
         self.posted.append(screening)
         return Written(True, ("ResearchSubject/1",), person_status=self.person)
 
@@ -94,7 +103,7 @@ def hospital() -> bool:
 
 
 @pytest.fixture
-def doors(sample: dict[str, dict[str, Any]], limits: Limits, hospital: bool) -> Iterator[Doors]:
+def doors(sample: dict[str, dict[str, Any]], limits: Limits, hospital: bool, tmp_path: Path) -> Iterator[Doors]:
     """Give the HTTP service over fakes."""
     records, results = FakeRecords({"Patient/demo-01": sample["01-shown-in-full"]}), FakeResults()
     ports: dict[str, Any] = {"records": records, "results": results} if hospital else {}
@@ -102,11 +111,20 @@ def doors(sample: dict[str, dict[str, Any]], limits: Limits, hospital: bool) -> 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Service]:
         with ThreadPoolExecutor(1) as worker:
-            screener = Screener(shipped_study(), shipped_reader(), worker=worker, **ports)
-            yield Service(screeners={"NCT06722105": screener}, limits=limits, worker=worker)
+            screeners = {"NCT06722105": Screener(shipped_study(), shipped_reader(), worker=worker, **ports)}
+            crew = Worker(Jobs(store, screeners), timedelta(seconds=30), tasks=1)
+            async with crew.started():
+                yield Service(screeners=screeners, limits=limits, worker=worker, desk=Desk(crew, bound=3))
 
-    with TestClient(create_api(opened)) as http:
+    with open_store(None, tmp_path / "home") as store, TestClient(create_api(opened)) as http:
         yield Doors(http, records, results)
+
+
+@contextmanager
+def served(settings: Settings) -> Iterator[TestClient]:
+    """Give the HTTP service as `candor serve` puts it together, with its store."""
+    with open_store(settings.store, settings.home) as store, TestClient(create_app(settings, store)) as http:
+        yield http
 
 
 class Run(NamedTuple):

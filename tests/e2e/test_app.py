@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import structlog
-from fastapi.testclient import TestClient
 
-from service.app import create_app
 from service.config import Settings
 from service.logs import log_to_stderr
+from tests.e2e.conftest import served
 from tests.verdicts import as_json
 
 
-def test_the_service_is_composed_of_the_shipped_study(sample: dict[str, dict[str, object]]) -> None:
+def test_the_service_is_composed_of_the_shipped_study(sample: dict[str, dict[str, object]], tmp_path: Path) -> None:
     """Without any setting a Bundle is screened for the shipped study, and no hospital is asked."""
-    with TestClient(create_app(Settings())) as http:
+    with served(Settings(home=tmp_path)) as http:
         studies = http.get("/api/v1/studies").json()["items"]
         answer = http.post(
             "/api/v1/screenings",

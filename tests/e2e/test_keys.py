@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
-from service.app import create_app
 from service.config import Access, Settings
 from service.hospital.keys import load_key, make_key
+from tests.e2e.conftest import served
 from tests.e2e.test_command_line import SERVER, Candor
 
 PRIVATE_PARTS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
@@ -74,7 +73,7 @@ def test_the_keys_are_published_without_their_private_parts(tmp_path: Path) -> N
     """The URL that is registered gives the keys of the settings, to be kept for a while; the answer holds no secret."""
     kept = [make_key("ES384", tmp_path / "a.pem"), make_key("RS384", tmp_path / "b.pem")]
     access = Access(client_id="candor", key_file=tmp_path / "a.pem", next_key_file=tmp_path / "b.pem")
-    with TestClient(create_app(Settings(fhir=access, home=tmp_path))) as http:
+    with served(Settings(fhir=access, home=tmp_path)) as http:
         answer = http.get("/.well-known/jwks.json")
 
     published = answer.json()["keys"]
@@ -85,5 +84,5 @@ def test_the_keys_are_published_without_their_private_parts(tmp_path: Path) -> N
 
 def test_a_service_without_keys_publishes_none(tmp_path: Path) -> None:
     """The URL answers with an empty set."""
-    with TestClient(create_app(Settings(home=tmp_path))) as http:
+    with served(Settings(home=tmp_path)) as http:
         assert http.get("/.well-known/jwks.json").json() == {"keys": []}

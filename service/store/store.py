@@ -1,0 +1,115 @@
+"""The store as the doors and the worker ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.exc import IntegrityError
+
+from service.store import jobs, results
+from service.store.database import SQLITE, Database, opened
+from service.store.tables import jobs as jobs_table
+from service.work.model import Accepted, Audit, Claim, Filter, JobState, Key, Kind, NewJob, StoredScreening
+from service.work.ports import StoreDown
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class SqlStore:
+    """The port ``Store`` over one database; the machines' clocks need to agree to within a lease, no better."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = _utc_now) -> None:
+        self.database, self._now = database, clock
+
+    async def accept(
+        self, job: NewJob, *, key: Key | None = None, bound: int | None = None, lease: timedelta | None = None
+    ) -> Accepted:
+        """Keep a job."""
+        for _ in range(2):
+            with suppress(IntegrityError):  # another request with the same key was first: now it is known
+                return await self.database.run(jobs.accept, self._now(), job, key, bound, lease)
+        raise StoreDown("The store takes nothing now.")
+
+    async def claim(self, kinds: Sequence[Kind], lease: timedelta) -> Claim | None:
+        """Take a job that is due."""
+        return await self.database.run(jobs.claim, self._now(), kinds, lease)
+
+    async def extend(self, claim: Claim, lease: timedelta) -> None:
+        """Hold a job for longer."""
+        now = self._now()
+        await self.database.run(jobs.change, now, claim, due=now + lease)
+
+    async def screened(
+        self,
+        claim: Claim,
+        result: StoredScreening,
+        audit: Audit,
+        then: NewJob | None = None,
+        *,
+        lease: timedelta | None,
+    ) -> Claim | None:
+        """Keep a result, and end the job that made it."""
+        return await self.database.run(results.screened, self._now(), claim, result, audit, then, lease)
+
+    async def posted(self, claim: Claim, document: bytes, audit: Audit) -> None:
+        """Keep what became of posting a result, and end the job."""
+        await self.database.run(results.posted, self._now(), claim, document, audit)
+
+    async def superseded(self, claim: Claim) -> bool:
+        """Whether a later job has the same lane."""
+        return await self.database.run(jobs.superseded, claim)
+
+    async def document(self, claim: Claim) -> bytes:
+        """Return the document of the result that a job is about."""
+        return await self.database.run(results.document, claim)
+
+    async def put_back(self, claim: Claim, wait: timedelta, reason: str | None = None, *, strike: bool = False) -> None:
+        """Have a job claimed again after ``wait``."""
+        now, strikes = self._now(), claim.strikes + strike
+        ready = {"state": JobState.READY, "due": now + wait, "reason": reason, "strikes": strikes}
+        await self.database.run(jobs.change, now, claim, **ready)
+
+    async def park(self, claim: Claim, reason: str, document: bytes | None = None) -> None:
+        """Set a job aside."""
+        await self.database.run(results.park, self._now(), claim, reason, document)
+
+    async def withdraw(self, claim: Claim) -> None:
+        """Forget a job whose caller was told that nothing was done."""
+        await self.database.run(jobs.withdraw, self._now(), claim)
+
+    async def screening(self, id_: str) -> StoredScreening | None:
+        """Return a result."""
+        return await self.database.run(results.read, id_)
+
+    async def standing(self, id_: str) -> JobState | None:
+        """Return how the newest job about a screening stands."""
+        return await self.database.run(jobs.standing, id_)
+
+    async def screenings(self, wanted: Filter) -> list[StoredScreening]:
+        """Return results."""
+        return await self.database.run(results.read_many, wanted)
+
+    async def check(self) -> None:
+        """Raise ``StoreDown`` where the store could not take work now."""
+        await self.database.run(_touch)
+
+
+def _touch(connection: Connection) -> None:
+    """Do what a writer does, to no row; a store that is only read refuses it."""
+    connection.execute(select(jobs_table.c.id).limit(1))
+    connection.execute(update(jobs_table).where(jobs_table.c.id == "").values(id=""))
+
+
+@contextmanager
+def open_store(url: str | None, home: Path) -> Iterator[SqlStore]:
+    """Open the store of a service. Raises ``SettingError`` where it cannot be used."""
+    with opened(url, home, alone=True) as database:
+        if database.engine.dialect.name == SQLITE:  # nobody else can be running anything
+            database.now(jobs.release_all, _utc_now())
+        yield SqlStore(database)

@@ -1,0 +1,58 @@
+"""How a job that failed goes on: later, or not at all; and what is told of it, which is nothing of the patient."""
+
+from __future__ import annotations
+
+import random
+import traceback
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from service.errors import CandorError, Never, TryLater
+from service.work.model import Claim
+
+PATIENCE = timedelta(days=3)  # with a server that says later: over a weekend
+STRIKES = 5  # attempts that may break off
+LONGEST = timedelta(minutes=15)  # between two attempts
+_PACKAGE = Path(__file__).parents[1]
+
+
+class Verdict(NamedTuple):
+    """What becomes of a job: put back for after ``wait``, or with ``None`` set aside."""
+
+    reason: str
+    wait: timedelta | None
+    strike: bool = False
+
+
+def judge(claim: Claim, error: Exception, age: timedelta) -> Verdict:
+    """Say how a claimed job of this age goes on after ``error``."""
+    match error:
+        case TryLater() if age < PATIENCE:
+            return Verdict(str(error), _wait(claim.attempts, error.retry_after))
+        case TryLater() | Never():
+            return Verdict(str(error), None)
+        case _:
+            last = claim.strikes + 1 >= STRIKES
+            return Verdict(reason_of(error), None if last else _wait(claim.attempts, None), strike=True)
+
+
+def reason_of(error: Exception) -> str:
+    """Return what operators are told: our own messages are safe to show, others could hold clinical values."""
+    if isinstance(error, CandorError):
+        return str(error)
+    place = place_of(error)
+    return f"a bug: {type(error).__name__} at {place.filename}:{place.lineno}"
+
+
+def place_of(error: Exception) -> traceback.FrameSummary:
+    """Return the last place in this package that the error came through, or else where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    return (ours or frames)[-1]
+
+
+def _wait(attempts: int, asked: float | None) -> timedelta:
+    """Double from a second on; of many that failed together, not all come back together."""
+    longest = min(2.0 ** min(attempts - 1, 20), LONGEST.total_seconds())
+    return timedelta(seconds=max(asked or 0.0, longest * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret

@@ -1,0 +1,60 @@
+"""What a job's payload says: JSON, in which the records that a caller brought stand as they came."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+from service.eligibility.chart import Person
+from service.eligibility.results import Screening
+
+_NOTHING = msgspec.Raw()
+
+
+class ScreenOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Screen one patient: of the hospital (``patient``), or as the records of a ``bundle`` tell."""
+
+    study: str
+    as_of: date
+    patient: str | None = None  # Patient/id
+    bundle: msgspec.Raw = _NOTHING
+    write_back: bool = False
+    trigger: str = "api"
+    caller: str = ""
+
+
+class PostOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Post a result that is kept; here stands what its document does not tell."""
+
+    study: str
+    without_disease: bool
+    patient: str
+    identifiers: tuple[tuple[str | None, str], ...]
+    caller: str = ""
+
+    @classmethod
+    def about(cls, screening: Screening, person: Person, caller: str) -> PostOrder:
+        """Return the order for a result about ``person``."""
+        return cls(
+            study=screening.study.record.id,
+            without_disease=screening.without_disease,
+            patient=person.reference,
+            identifiers=person.identifiers,
+            caller=caller,
+        )
+
+    @property
+    def person(self) -> Person:
+        """Who it is, as far as posting asks."""
+        return Person(self.patient, None, None, None, identifiers=self.identifiers)
+
+
+_encoder = msgspec.json.Encoder()
+read_screen_order = msgspec.json.Decoder(ScreenOrder).decode
+read_post_order = msgspec.json.Decoder(PostOrder).decode
+
+
+def write_order(order: ScreenOrder | PostOrder) -> bytes:
+    """Return the payload."""
+    return _encoder.encode(order)

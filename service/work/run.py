@@ -1,0 +1,116 @@
+"""What the two kinds of job do: judge a patient and keep the result, post a kept result and keep what became of it.
+
+Both may be run again after any end: the result has the job's own id, and posting is safe to repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import uuid4
+
+from service.eligibility.results import NotScreened, Screening
+from service.errors import InputError, Never
+from service.screening.document import document, encode
+from service.screening.patient import Judged, Screener
+from service.screening.ports import Written
+from service.screening.stored import decode, read_document, with_written
+from service.work.model import Audit, Claim, Kind, NewJob, StoredScreening
+from service.work.orders import PostOrder, ScreenOrder, read_post_order, read_screen_order, write_order
+from service.work.ports import Store
+
+SUPERSEDED, REFUSED = "superseded", "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Runs claimed jobs with the screeners of the studies, by study id."""
+
+    store: Store
+    screeners: Mapping[str, Screener]
+
+    async def run(self, claim: Claim) -> None:
+        """Run a job of any kind. Raises ``TryLater``, ``Never``, ``LeaseLost`` and ``StoreDown``."""
+        await (self.screen(claim) if claim.kind is Kind.SCREEN else self.post(claim))
+
+    async def screen(self, claim: Claim, *, lease: timedelta | None = None) -> Claim | None:
+        """Judge a patient, and keep the result together with the job that posts it, if that was asked for.
+
+        With a ``lease`` that job is claimed at once, and returned. Raises as ``run``.
+        """
+        order = read_screen_order(claim.payload)
+        screener = self._screener(order.study)
+        judged = await self._judge(screener, order)
+        result, person = judged
+        post = None
+        if isinstance(result, Screening) and order.write_back and person is not None:
+            payload = write_order(PostOrder.about(result, person, order.caller))
+            lane = f"{order.study} {person.reference}"
+            post = NewJob(str(uuid4()), Kind.POST, claim.screening, payload, lane=lane)
+        else:
+            result = await screener.with_persons_status(judged)
+        kept = _stored(claim.screening, result, order)
+        audit = Audit("screened", order.caller, kept.patient, kept.id)
+        return await self.store.screened(claim, kept, audit, post, lease=lease)
+
+    async def post(self, claim: Claim) -> None:
+        """Post the result, unless a newer one of the same patient is to be posted. Raises as ``run``."""
+        order = read_post_order(claim.payload)
+        results = self._screener(order.study).results
+        if results is None:
+            raise Never("No server to write to is configured: set CANDOR_FHIR_WRITE_URL or CANDOR_FHIR_URL.")
+        kept = await self.store.document(claim)
+        if await self.store.superseded(claim):
+            written = Written(done=False, why=SUPERSEDED)
+        else:
+            screening = self._read(kept, order)
+            written = await results.post(screening, order.person)
+        audit = Audit("posted" if written.done else "not-posted", order.caller, order.patient, claim.screening)
+        await self.store.posted(claim, with_written(kept, written), audit)
+
+    async def give_up(self, claim: Claim, reason: str) -> None:
+        """Set a job aside; a result that could not be posted says so. Raises ``LeaseLost`` and ``StoreDown``."""
+        said = None
+        if claim.kind is Kind.POST:
+            said = with_written(await self.store.document(claim), Written(done=False, why=REFUSED))
+        await self.store.park(claim, reason, said)
+
+    def _screener(self, study: str) -> Screener:
+        if study not in self.screeners:
+            raise Never("The study of this job is not loaded any more.")
+        return self.screeners[study]
+
+    async def _judge(self, screener: Screener, order: ScreenOrder) -> Judged:
+        try:
+            screener.needs(patient=order.patient is not None, write_back=order.write_back)
+        except InputError as error:  # it was configured when the order was taken
+            raise Never(str(error)) from None
+        if order.patient is not None:
+            return await screener.judge_patient(order.patient, order.as_of)
+        try:
+            return await screener.judge_bundle(bytes(order.bundle), order.as_of)
+        except InputError as error:
+            return Judged(NotScreened("", error.code, str(error)), None)
+
+    def _read(self, kept: bytes, order: PostOrder) -> Screening:
+        study = self.screeners[order.study].study
+        try:
+            return read_document(decode(kept), study, without_disease=order.without_disease)
+        except KeyError:
+            raise Never("The study has other criteria than when the result was made.") from None
+
+
+def _stored(id_: str, result: Screening | NotScreened, order: ScreenOrder) -> StoredScreening:
+    kept = StoredScreening(
+        id=id_,
+        study=order.study,
+        patient=result.patient or None,
+        as_of=order.as_of,
+        trigger=order.trigger,
+        document=encode(document(result, id=id_)),
+    )
+    if isinstance(result, NotScreened):
+        return replace(kept, error=result.code)
+    rules = result.study.rulebook.hash
+    return replace(kept, status=result.status.value, priority=result.priority, rules=rules)
