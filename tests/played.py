@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,6 +15,8 @@ from service.hospital.local import LocalShelf
 from tests.shelf import put
 
 Json = dict[str, Any]
+
+_COMMA = re.compile(r"(?<!\\),")  # one between alternatives; one with a backslash is part of a value
 
 
 class Played:
@@ -42,8 +45,8 @@ class Played:
         identifiers = params.pop("identifier", "")
         others = [one for one in params.items() if not one[0].startswith("_")]
         found = {}
-        for one in identifiers.split(",") if self._knows_identifiers else [""]:
-            asked = [*others, ("identifier", one)] if one else others
+        for one in _COMMA.split(identifiers) if self._knows_identifiers else [""]:
+            asked = [*others, ("identifier", one.replace("\\,", ","))] if one else others
             found |= {each["id"]: each for each in await self.shelf.find(kind, asked)}
         entries = [{"resource": each, "search": {"mode": "match"}} for each in found.values()]
         return httpx.Response(200, json={"resourceType": "Bundle", "type": "searchset", "entry": entries})
