@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 Resource = Mapping[str, Any]
 Located = tuple[dict[str, Any], str | None]  # a resource and its fullUrl
+
+# Types that name studies and medications, which are needed to understand them and no search by patient brings.
+NAMING = {"ResearchSubject", "Consent", "MedicationRequest", "MedicationStatement", "MedicationAdministration"}
+NEEDED = {"ResearchStudy", "Medication"}
 
 _URN = "urn:uuid:"
 
@@ -37,6 +41,19 @@ def reference_in(value: object) -> str | None:
     """The string of a Reference."""
     reference = value.get("reference") if isinstance(value, dict) else None
     return reference.strip() if isinstance(reference, str) else None
+
+
+def references_in(resource: Resource) -> Iterator[str]:
+    """Give every reference of a resource, however deep it stands, in no order."""
+    waiting: list[Any] = [resource]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting.extend(part)
+        elif isinstance(part, Mapping):
+            if isinstance(written := part.get("reference"), str):
+                yield written
+            waiting.extend(part.values())
 
 
 def addresses(resource: Resource, full_url: object, server: str | None) -> set[str]:

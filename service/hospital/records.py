@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 
 from service.errors import InputError
 from service.fhir.outcome import says_incomplete
+from service.fhir.references import NAMING, NEEDED, references_in
 from service.hospital.at_once import Asked, ask_at_once
 from service.hospital.client import FhirClient
 from service.hospital.pages import Found, Record
@@ -20,9 +21,6 @@ from service.hospital.searches import run
 from service.screening.ports import Pulled
 
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z")
-# Types that name studies and medications, which are needed to understand them and no search by patient brings.
-_NAMING = {"ResearchSubject", "Consent", "MedicationRequest", "MedicationStatement", "MedicationAdministration"}
-_NEEDED = {"ResearchStudy", "Medication"}
 _WHOSE = ("subject", "patient", "individual", "beneficiary")  # elements that say whose a record is
 _IDS_AT_ONCE = 50
 
@@ -79,13 +77,13 @@ async def _fetch_needed(client: FhirClient, records: list[Record], plan: Plan) -
     owners: dict[str, set[str]] = {}  # Type/id -> types of the records that name it
     for resource, _ in records:
         kind = str(resource.get("resourceType"))
-        for written in _references(resource) if kind in _NAMING else ():
+        for written in references_in(resource) if kind in NAMING else ():
             reference = client.own(written) or ""
-            if reference.partition("/")[0] in _NEEDED and reference not in present:
+            if reference.partition("/")[0] in NEEDED and reference not in present:
                 owners.setdefault(reference, set()).add(kind)
     asked = [
         (kind, some)
-        for kind in sorted(_NEEDED)
+        for kind in sorted(NEEDED)
         for some in chunks(sorted(each for each in owners if each.startswith(f"{kind}/")), _IDS_AT_ONCE)
     ]
     found = await asyncio.gather(*(_fetch_by_id(client, kind, some) for kind, some in asked))
@@ -115,19 +113,6 @@ def _is_about(client: FhirClient, patient: str, resource: Resource) -> bool:
     written = [each.get("reference") for each in named if isinstance(each, dict)]
     own = [client.own(each) for each in written if isinstance(each, str)]
     return all(each == patient for each in own if each is not None and each.startswith("Patient/"))
-
-
-def _references(value: object) -> Iterator[str]:
-    """Give every reference of a resource, however deep it stands."""
-    if isinstance(value, list):
-        for part in value:
-            yield from _references(part)
-    elif isinstance(value, dict):
-        for name, part in value.items():
-            if name == "reference" and isinstance(part, str):
-                yield part
-            else:
-                yield from _references(part)
 
 
 def _not_found() -> InputError:
