@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from itertools import chain
 from typing import Any
 
@@ -56,6 +57,12 @@ class Reader:
 
     def __init__(self, lexicon: Lexicon, vocabulary: Vocabulary, *, server: str | None = None) -> None:
         self._lookup, self._vocabulary, self._server = lexicon.meanings, vocabulary, server
+
+    def at(self, server: str | None) -> Reader:
+        """Return the same reader for the records of another server."""
+        other = copy(self)
+        other._server = server
+        return other
 
     def read_bundle(self, bundle: dict[str, Any], patient: str | None = None) -> Chart:
         """Read the chart of a Bundle's only patient, or of the one named (``Patient/1``).
@@ -180,7 +187,10 @@ def _only_patient(located: list[Located]) -> str:
     if len(names) == 1:
         return names[0]
     if names:
-        raise InputError("The Bundle holds several patients: leave the others out, or name the one that is meant.", "several-patients")
+        raise InputError(
+            "The Bundle holds several patients: leave the others out, or name the one that is meant.",
+            "several-patients",
+        )
     if any(resource["resourceType"] == "Patient" for resource, _ in located):
         raise InputError("The Patient has neither an id nor a fullUrl: give it one.", "patient-unreadable")
     raise InputError("The Bundle holds no Patient: add it.", "no-patient")

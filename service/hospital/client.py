@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from random import uniform
 from time import monotonic
@@ -94,6 +95,12 @@ class FhirClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._transport.__aexit__(kind, error, trace)
+
+    def lent(self, credentials: Credentials | None) -> FhirClient:
+        """Return a client for the same server and over the same connections, let in by other credentials."""
+        other = copy(self)
+        other.server = replace(self.server, credentials=credentials)
+        return other
 
     @property
     def host(self) -> str:

@@ -42,10 +42,12 @@ class Plan(NamedTuple):
         """Return the searches for one patient; ``at_once`` where one request may hold many of them."""
         return [Search(kind, self._ways(kind, patient_id, page_size, at_once=at_once)) for kind in self.kinds]
 
+    def by_patient(self, patient_id: str) -> dict[str, str]:
+        """Return for each resource type the query that every server understands; it gives all there is."""
+        return {kind: "=".join(_of(kind, patient_id)) for kind in self.kinds}
+
     def _ways(self, kind: str, patient_id: str, page_size: int, *, at_once: bool) -> tuple[tuple[Params, ...], ...]:
-        parameter = _PATIENT_PARAMETER.get(kind, "patient")
-        value = patient_id if parameter == "patient" else f"Patient/{patient_id}"
-        whole = [(parameter, value), ("_count", str(page_size))]
+        whole = [_of(kind, patient_id), ("_count", str(page_size))]
         if kind == "Observation" and self.observation_codes:
             parts = [",".join(map(escape, part)) for part in chunks(self.observation_codes, _CODES_AT_ONCE)]
             codes = parts if at_once else [",".join(parts)]
@@ -59,6 +61,11 @@ class Plan(NamedTuple):
         if kind in _INCLUDES:
             return ([*whole, ("_include", f"{kind}:{_INCLUDES[kind]}")],), (whole,)
         return ((whole,),)
+
+
+def _of(kind: str, patient_id: str) -> tuple[str, str]:
+    parameter = _PATIENT_PARAMETER.get(kind, "patient")
+    return parameter, patient_id if parameter == "patient" else f"Patient/{patient_id}"
 
 
 def plan_for(study: Study, vocabulary: Vocabulary) -> Plan:

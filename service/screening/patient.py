@@ -102,6 +102,10 @@ class Screener:
             pulled = await self.records.fetch(patient)
         except InputError as error:
             return Judged(NotScreened(patient, error.code, str(error)), None)
+        return await self.judge_records(pulled, patient, as_of)
+
+    async def judge_records(self, pulled: Pulled, patient: str, as_of: date) -> Judged:
+        """Screen the records of one patient off the event loop."""
         return await self._off_loop(partial(self._judge_records, pulled, patient, as_of))
 
     async def with_persons_status(self, judged: Judged) -> Result:

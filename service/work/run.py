@@ -46,11 +46,12 @@ class Jobs:
         post = None
         if isinstance(result, Screening) and order.write_back and person is not None:
             payload = write_order(PostOrder.about(result, person, order.caller))
-            lane = f"{order.study} {person.reference}"
-            post = NewJob(str(uuid4()), Kind.POST, claim.screening, payload, lane=lane)
+            patient = person.reference
+            lane = f"{order.study} {patient}"
+            post = NewJob(str(uuid4()), Kind.POST, claim.screening, payload, patient, lane)
         else:
             result = await screener.with_persons_status(judged)
-        kept = _stored(claim.screening, result, order)
+        kept = stored(claim.screening, result, order)
         audit = Audit("screened", order.caller, kept.patient, kept.id)
         return await self.store.screened(claim, kept, audit, post, lease=lease)
 
@@ -101,7 +102,8 @@ class Jobs:
             raise Never("The study has other criteria than when the result was made.") from None
 
 
-def _stored(id_: str, result: Screening | NotScreened, order: ScreenOrder) -> StoredScreening:
+def stored(id_: str, result: Screening | NotScreened, order: ScreenOrder) -> StoredScreening:
+    """Return a result as it is kept under its id."""
     kept = StoredScreening(
         id=id_,
         study=order.study,
