@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from copy import copy
 from itertools import chain
 from typing import Any
 
@@ -56,13 +55,11 @@ class Reader:
     """Reads the records that the value sets know; ``server`` is the base URL by which references may be absolute."""
 
     def __init__(self, lexicon: Lexicon, vocabulary: Vocabulary, *, server: str | None = None) -> None:
-        self._lookup, self._vocabulary, self._server = lexicon.meanings, vocabulary, server
+        self._lexicon, self._vocabulary, self._server = lexicon, vocabulary, server
 
     def at(self, server: str | None) -> Reader:
         """Return the same reader for the records of another server."""
-        other = copy(self)
-        other._server = server
-        return other
+        return Reader(self._lexicon, self._vocabulary, server=server)
 
     def read_bundle(self, bundle: dict[str, Any], patient: str | None = None) -> Chart:
         """Read the chart of a Bundle's only patient, or of the one named (``Patient/1``).
@@ -109,7 +106,7 @@ class Reader:
         person, warnings = read_person(ours, patient)
         each_once = ((copy.resource, copy.full_url) for same in by_type.values() for copy in one_of_each(same))
         index = Index(chain(each_once, (entry.located for _, entry in most.values())), self._server)
-        facts = Facts(Chart(person=person, warnings=warnings), self._lookup, self._vocabulary, index)
+        facts = Facts(Chart(person=person, warnings=warnings), self._lexicon.meanings, self._vocabulary, index)
         read_contacts(ours, facts)
         ownership = Ownership(ours, others, self._server)
         for seen, entry in most.values():
