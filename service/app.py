@@ -50,7 +50,8 @@ def create_app(settings: Settings, store: SqlStore) -> FastAPI:
             join = await stack.enter_async_context(connected(settings))
             by_study = {each.study.record.id: replace(join(each), worker=worker) for each in screeners}
             lease = timedelta(seconds=settings.lease_seconds)
-            crew = Worker(Jobs(store, by_study), lease, settings.workers)
+            kept = None if settings.retention_days is None else timedelta(days=settings.retention_days)
+            crew = Worker(Jobs(store, by_study), lease, settings.workers, kept)
             await stack.enter_async_context(crew.started())
             desk = Desk(crew, settings.max_queue)
             yield Service(screeners=by_study, limits=limits, worker=worker, keys=keys, desk=desk)

@@ -20,6 +20,7 @@ import typer
 
 from service import __version__
 from service.cli_keys import keys
+from service.cli_store import forget, jobs
 from service.config import Settings, load_settings, unknown_names
 from service.eligibility.results import NotScreened
 from service.errors import CandorError, InputError, TryLater
@@ -46,6 +47,8 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 cli.add_typer(keys)
+cli.add_typer(jobs)
+cli.command()(forget)
 
 
 def _print_version(wanted: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -55,6 +55,12 @@ class Database:
         except _NOT_NOW as error:  # the driver's own words may repeat values
             raise StoreDown(f"The store takes or gives nothing now ({type(error).__name__}).") from None
 
+    def tidy(self) -> None:
+        """Have SQLite write over what was deleted now; otherwise its journal keeps it for a while."""
+        if self.engine.dialect.name == SQLITE:
+            with closing(self.engine.raw_connection()) as connection:  # outside of any transaction
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
 
 @contextmanager
 def opened(url: str | None, home: Path, *, alone: bool) -> Iterator[Database]:
@@ -67,9 +73,11 @@ def opened(url: str | None, home: Path, *, alone: bool) -> Iterator[Database]:
     with ExitStack() as stack:
         if place.get_backend_name() == SQLITE:
             file = Path(place.database or "")
-            _prepare(file)
             if alone:
+                _prepare(file)
                 stack.enter_context(only_one(file))
+            elif not file.is_file():
+                raise SettingError(f"CANDOR_STORE: there is no {file}: start the service once.")
             engine = _sqlite(place)
         else:
             engine = create_engine(place, hide_parameters=True, **_POSTGRESQL)

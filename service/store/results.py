@@ -23,11 +23,16 @@ def screened(
 ) -> Claim | None:
     """Keep a result: see ``Store.screened``."""
     jobs.end(connection, now, held)
+    keep(connection, now, result, line)
+    return jobs.add(connection, now, then, lease) if then is not None else None
+
+
+def keep(connection: Connection, now: datetime, result: StoredScreening, line: Audit) -> None:
+    """Add a result and its line of the audit."""
     names = (column.name for column in screenings.columns if column.name not in ("created", "changed"))
     row = {name: getattr(result, name) for name in names}
     connection.execute(insert(screenings).values(**row, created=now, changed=now))
     record(connection, now, line)
-    return jobs.add(connection, now, then, lease) if then is not None else None
 
 
 def posted(connection: Connection, now: datetime, held: Claim, document: bytes, line: Audit) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 
-from service.store import jobs, results
+from service.store import jobs, memory, results, upkeep
 from service.store.database import SQLITE, Database, opened
 from service.store.tables import jobs as jobs_table
-from service.work.model import Accepted, Audit, Claim, Filter, JobState, Key, Kind, NewJob, StoredScreening
+from service.work.model import Accepted, Audit, Claim, Filter, JobCount, JobState, Key, Kind, NewJob, StoredScreening
 from service.work.ports import StoreDown
 
 
@@ -94,6 +94,43 @@ class SqlStore:
     async def screenings(self, wanted: Filter) -> list[StoredScreening]:
         """Return results."""
         return await self.database.run(results.read_many, wanted)
+
+    async def ours(self, version: str) -> bool:
+        """Whether this service wrote a version of a ResearchSubject."""
+        return await self.database.run(memory.is_ours, version)
+
+    async def wrote(self, version: str) -> None:
+        """Remember that it did."""
+        await self.database.run(memory.wrote, self._now(), version)
+
+    async def first_use(self, issuer: str, token: str, expires: datetime) -> bool:
+        """Remember a token by its id; whether it is new."""
+        return await self.database.run(memory.first_use, issuer, token, expires)
+
+    async def keep(self, result: StoredScreening, audit: Audit) -> None:
+        """In one transaction: keep a result that no job made, and the line that says who asked for it."""
+        await self.database.run(results.keep, self._now(), result, audit)
+
+    async def heard(self, caller: str, feedback: Sequence[tuple[str, str, datetime]]) -> None:
+        """Keep what was done with cards (id, outcome, when); the same may come several times."""
+        await self.database.run(memory.heard, caller, feedback)
+
+    async def dismissed(self, caller: str, card: str) -> bool:
+        """Whether the caller told that a card was overridden."""
+        return await self.database.run(memory.dismissed, caller, card)
+
+    async def notified(self, source: str, subscription: str, event: str, patient: str | None, job: NewJob) -> bool:
+        """In one transaction: keep a notification and the job that it asks for; whether it is new."""
+        return await self.database.run(memory.notified, self._now(), source, subscription, event, patient, job)
+
+    async def counts(self) -> list[JobCount]:
+        """Return how many jobs of each kind stand how."""
+        return await self.database.run(upkeep.counts)
+
+    async def purge(self, kept: timedelta | None) -> int:
+        """Delete what expired, and what was ``kept`` long enough; return how many results went."""
+        now = self._now()
+        return await self.database.run(upkeep.purge, now, None if kept is None else now - kept)
 
     async def check(self) -> None:
         """Raise ``StoreDown`` where the store could not take work now."""

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Date,
     Index,
@@ -52,6 +51,7 @@ jobs = Table(
     Column("screening", String, nullable=False, index=True),
     Column("state", String, nullable=False),
     Column("due", Instant),
+    Column("patient", String, index=True),  # where the request names one
     Column("lane", String),
     Column("dedup", String, unique=True),  # while it waits
     Column("fence", Integer, nullable=False, default=0),
@@ -108,7 +108,7 @@ subject_versions = Table(
     Column("written", Instant, nullable=False),
 )
 
-# Who did what, added to only; and the AuditEvents that the hospital's server did not take.
+# Who did what, added to only.
 audit = Table(
     "audit",
     metadata,
@@ -118,7 +118,6 @@ audit = Table(
     Column("caller", String, nullable=False),
     Column("patient", String),
     Column("screening", String),
-    Column("event", LargeBinary),
 )
 
 # Notifications of Subscriptions, each once: the inbox.
@@ -145,9 +144,8 @@ seen_tokens = Table(
 card_feedback = Table(
     "card_feedback",
     metadata,
+    Column("caller", String, primary_key=True),
     Column("card", String, primary_key=True),
     Column("outcome", String, primary_key=True),
     Column("at", Instant, primary_key=True),
-    Column("caller", String, nullable=False),
-    Column("dismissed", Boolean, nullable=False),
 )

@@ -30,7 +30,7 @@ class Desk:
         Raises ``QueueFull``, ``KeyTaken`` and ``StoreDown``.
         """
         id_ = str(uuid4())
-        job = NewJob(id_, Kind.SCREEN, id_, write_order(order))
+        job = NewJob(id_, Kind.SCREEN, id_, write_order(order), order.patient)
         accepted = await self.worker.jobs.store.accept(
             job, key=key, bound=self.bound, lease=self.worker.lease if at_once else None
         )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from service.errors import CandorError, Never, TryLater
 from service.work.model import Claim
 
-PATIENCE = timedelta(days=3)  # with a server that says later: over a weekend
+PATIENCE = 300  # attempts with a server that says later: about three days
 STRIKES = 5  # attempts that may break off
 LONGEST = timedelta(minutes=15)  # between two attempts
 _PACKAGE = Path(__file__).parents[1]
@@ -25,10 +25,10 @@ class Verdict(NamedTuple):
     strike: bool = False
 
 
-def judge(claim: Claim, error: Exception, age: timedelta) -> Verdict:
-    """Say how a claimed job of this age goes on after ``error``."""
+def judge(claim: Claim, error: Exception) -> Verdict:
+    """Say how a claimed job goes on after ``error``."""
     match error:
-        case TryLater() if age < PATIENCE:
+        case TryLater() if claim.attempts < PATIENCE:
             return Verdict(str(error), _wait(claim.attempts, error.retry_after))
         case TryLater() | Never():
             return Verdict(str(error), None)

@@ -37,6 +37,7 @@ class NewJob(NamedTuple):
     kind: Kind
     screening: str  # the id of the result that it makes or posts
     payload: bytes
+    patient: str | None = None  # where the request names one
     lane: str | None = None
     dedup: str | None = None
 
@@ -64,6 +65,15 @@ class JobStatus(NamedTuple):
     reason: str | None
     created: datetime
     changed: datetime
+
+
+class JobCount(NamedTuple):
+    """How many jobs of a kind stand in a state, and since when the oldest of them."""
+
+    kind: Kind
+    state: JobState
+    number: int
+    oldest: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,6 +107,10 @@ class Store(Protocol):
         """Return results."""
         ...
 
+    async def purge(self, kept: timedelta | None) -> int:
+        """Delete what expired, and what was ``kept`` so long (``None``: it stays); return how many results went."""
+        ...
+
     async def check(self) -> None:
         """Raise ``StoreDown`` where the store could not take work now."""
         ...

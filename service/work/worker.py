@@ -7,7 +7,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -17,6 +17,7 @@ from service.work.ports import LeaseLost, StoreDown
 from service.work.run import Jobs
 
 POLL = 1.0  # seconds between looks for jobs that other processes left, or that are due now
+PURGE = 3600.0  # seconds between deletions of what is old
 GRACE = 10.0  # seconds that running jobs have to end by themselves when the service stops
 ORDER = (Kind.POST, Kind.SCREEN)  # what is judged is posted before more is judged
 
@@ -30,6 +31,7 @@ class Worker:
     jobs: Jobs
     lease: timedelta
     tasks: int
+    kept: timedelta | None = None  # how long results are kept; ``None``: for good
     _stopping: bool = False
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
@@ -38,9 +40,11 @@ class Worker:
     async def started(self) -> AsyncIterator[None]:
         """Work until the end; then no more is claimed, and what does not end soon is put back."""
         self._running = {asyncio.create_task(self._work_on()) for _ in range(self.tasks)}
+        purging = asyncio.create_task(self._purge_on())
         try:
             yield
         finally:
+            purging.cancel()
             self.stop_claiming()
             if self._running:
                 await asyncio.wait(self._running, timeout=GRACE)
@@ -72,8 +76,7 @@ class Worker:
             log.warning("store-down")
             return error
         except Exception as error:  # noqa: BLE001 - a bug ends this job and not the worker
-            verdict = judge(claim, error, datetime.now(UTC) - claim.created)
-            await self._settle(claim, verdict)
+            await self._settle(claim, judge(claim, error))
             return error
         return None
 
@@ -110,6 +113,12 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - a bug must not end the worker in silence
                 log.error("bug", error=reason_of(error))  # noqa: TRY400 - no message
             await self._wait()
+
+    async def _purge_on(self) -> None:
+        while True:
+            with suppress(StoreDown):
+                await self.jobs.store.purge(self.kept)
+            await asyncio.sleep(PURGE)
 
     async def _wait(self) -> None:
         if not self._stopping:

@@ -27,7 +27,8 @@ DOORS = {
     "httpx": ("hospital/transport.py",),
     "joserfc": ("hospital/keys.py",),
     "requests": ("client.py",),
-    "typer": ("cli.py", "cli_keys.py"),
+    "sqlalchemy": ("store/",),
+    "typer": ("cli.py", "cli_keys.py", "cli_store.py"),
     "yaml": ("study/", "api/openapi.py"),
 }
 

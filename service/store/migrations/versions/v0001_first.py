@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("screening", sa.String, nullable=False),
         sa.Column("state", sa.String, nullable=False),
         sa.Column("due", sa.BigInteger),
+        sa.Column("patient", sa.String),
         sa.Column("lane", sa.String),
         sa.Column("dedup", sa.String, unique=True),
         sa.Column("fence", sa.Integer, nullable=False),
@@ -30,6 +31,7 @@ def upgrade() -> None:
     )
     waiting, running = sa.text("due IS NOT NULL"), sa.text("state = 'running'")
     op.create_index("ix_jobs_screening", "jobs", ["screening"])
+    op.create_index("ix_jobs_patient", "jobs", ["patient"])
     op.create_index("ix_jobs_changed", "jobs", ["changed"])
     op.create_index("jobs_due", "jobs", ["kind", "due"], sqlite_where=waiting, postgresql_where=waiting)
     op.create_index("jobs_lane", "jobs", ["lane"], unique=True, sqlite_where=running, postgresql_where=running)
@@ -75,7 +77,6 @@ def upgrade() -> None:
         sa.Column("caller", sa.String, nullable=False),
         sa.Column("patient", sa.String),
         sa.Column("screening", sa.String),
-        sa.Column("event", sa.LargeBinary),
     )
     op.create_table(
         "events",
@@ -95,9 +96,8 @@ def upgrade() -> None:
     op.create_index("ix_seen_tokens_expires", "seen_tokens", ["expires"])
     op.create_table(
         "card_feedback",
+        sa.Column("caller", sa.String, primary_key=True),
         sa.Column("card", sa.String, primary_key=True),
         sa.Column("outcome", sa.String, primary_key=True),
         sa.Column("at", sa.BigInteger, primary_key=True),
-        sa.Column("caller", sa.String, nullable=False),
-        sa.Column("dismissed", sa.Boolean, nullable=False),
     )

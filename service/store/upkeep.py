@@ -1,0 +1,80 @@
+"""What operators do with what is kept: look at jobs, put parked ones back, purge what is old, forget a patient."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, or_, select, update
+
+from service.store.results import record
+from service.store.tables import audit, card_feedback, events, idempotency, jobs, screenings, seen_tokens
+from service.work.model import Audit, JobCount, JobState, JobStatus, Kind
+
+
+def jobs_in(connection: Connection, states: Collection[JobState], limit: int) -> list[JobStatus]:
+    """Return jobs, those that changed last first."""
+    names = [jobs.c[name] for name in JobStatus._fields]
+    rows = connection.execute(
+        select(*names).where(jobs.c.state.in_(states)).order_by(jobs.c.changed.desc(), jobs.c.id).limit(limit)
+    )
+    return [_read(row) for row in rows]
+
+
+def counts(connection: Connection) -> list[JobCount]:
+    """Return how many jobs of each kind stand how, and since when the oldest of them."""
+    by = (jobs.c.kind, jobs.c.state)
+    rows = connection.execute(select(*by, func.count(), func.min(jobs.c.created)).group_by(*by).order_by(*by))
+    return [JobCount(Kind(kind), JobState(state), number, oldest) for kind, state, number, oldest in rows]
+
+
+def requeue(connection: Connection, now: datetime, ids: Sequence[str] | None, caller: str) -> int:
+    """Put parked jobs back, those of ``ids`` or all; return how many. Their strikes are forgotten."""
+    parked = [jobs.c.state == JobState.PARKED]
+    if ids is not None:
+        parked.append(jobs.c.id.in_(ids))
+    screened = connection.execute(select(jobs.c.screening).where(*parked)).scalars().all()
+    fresh = {"state": JobState.READY, "due": now, "strikes": 0, "attempts": 0, "changed": now}
+    connection.execute(update(jobs).where(*parked).values(**fresh))
+    for screening in screened:
+        record(connection, now, Audit("requeued", caller, screening=screening))
+    return len(screened)
+
+
+def purge(connection: Connection, now: datetime, before: datetime | None) -> int:
+    """Delete what expired, and with ``before`` also what is older than that; return how many results went.
+
+    What is under way or parked stays, and so does the audit.
+    """
+    connection.execute(delete(idempotency).where(idempotency.c.expires <= now))
+    connection.execute(delete(seen_tokens).where(seen_tokens.c.expires <= now))
+    if before is None:
+        return 0
+    connection.execute(delete(events).where(events.c.received < before))
+    connection.execute(delete(card_feedback).where(card_feedback.c.at < before))
+    connection.execute(delete(jobs).where(jobs.c.state == JobState.DONE, jobs.c.changed < before))
+    unfinished = select(jobs.c.screening).where(jobs.c.state != JobState.DONE)
+    old = (screenings.c.changed < before, screenings.c.id.not_in(unfinished))
+    return connection.execute(delete(screenings).where(*old)).rowcount
+
+
+def forget(connection: Connection, now: datetime, patient: str, caller: str) -> int:
+    """Delete what is kept of one patient; return how many results went.
+
+    The audit keeps that there were results, and that they were forgotten: by whom, not of whom.
+    """
+    ids = select(screenings.c.id).where(screenings.c.patient == patient)
+    asked = select(jobs.c.screening).where(jobs.c.patient == patient)
+    theirs = or_(idempotency.c.screening.in_(ids), idempotency.c.screening.in_(asked))
+    connection.execute(delete(idempotency).where(theirs))
+    connection.execute(delete(jobs).where(or_(jobs.c.screening.in_(ids), jobs.c.patient == patient)))
+    connection.execute(delete(events).where(events.c.patient == patient))
+    gone = connection.execute(delete(screenings).where(screenings.c.patient == patient)).rowcount
+    connection.execute(update(audit).where(audit.c.patient == patient).values(patient=None))
+    record(connection, now, Audit("forgotten", caller))
+    return gone
+
+
+def _read(row: Any) -> JobStatus:
+    return JobStatus(**row._mapping)._replace(kind=Kind(row.kind), state=JobState(row.state))  # noqa: SLF001 - public in SQLAlchemy
