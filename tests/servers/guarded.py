@@ -11,14 +11,21 @@ import httpx
 import pytest
 
 from service.hospital.keys import SigningKey, jwks, load_key, make_key
+from service.hospital.plan import plan_for
+from service.hospital.scopes import FOLLOWED, scopes_for
+from service.study.load import default_mappings, load_vocabulary
+from tests.verdicts import shipped_study
 
 PROVIDER = Path(__file__).parent / "oidc/provider.mjs"
 READING = "system/Patient.rs system/Observation.rs"
+# What a screening that is written back asks for by itself.
+ALL = scopes_for((*plan_for(shipped_study(), load_vocabulary(default_mappings())).kinds, *FOLLOWED), writes=True)
 # Client id -> the kind of its key, the scopes it is registered for, and the life of its tokens in seconds.
 CLIENTS = {
     "es": ("ES384", READING, 300),
     "rs": ("RS384", READING, 300),
     "hasty": ("ES384", READING, 2),
+    "whole": ("RS384", ALL, 300),
     "narrow": ("ES384", "system/Patient.rs", 300),
 }
 
