@@ -6,11 +6,13 @@ import re
 from http import HTTPStatus
 from typing import Any
 
+import stamina
+
 from service.errors import Never, ServerError, TryLater
 from service.hospital.client import FhirClient
 from service.hospital.pages import all_pages
 from service.hospital.ports import Kept, Params, Resource
-from service.hospital.refusals import GONE, Refused, refusal
+from service.hospital.refusals import GONE, Conflict, Refused, refusal
 
 _NO_TRANSACTIONS = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 _SHARED = ("ResearchStudy/", "Device/")  # by all patients: other writers may refer to them already
@@ -65,7 +67,10 @@ class HospitalShelf:
 
     async def remove(self, reference: str) -> None:
         try:
-            await self._client.delete(reference)
+            # Nobody has a say in it but us; yet writers of other resources can make HAPI answer 409.
+            async for attempt in stamina.retry_context(on=Conflict, attempts=5, timeout=None, wait_max=1):
+                with attempt:
+                    await self._client.delete(reference)
         except Refused as error:
             if error.status not in GONE:
                 raise

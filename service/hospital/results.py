@@ -111,6 +111,13 @@ async def _take_back(shelf: Shelf, kept: Iterable[Kept]) -> None:
 
 
 async def _look_up(shelf: Shelf, study: Study, patient: str, versions: SubjectVersions | None) -> Known:
+    known = await _look(shelf, study, patient, versions)
+    if known.guidance is not None and known.subject is None:  # made between the searches, or deleted by a person
+        known = await _look(shelf, study, patient, versions)
+    return known
+
+
+async def _look(shelf: Shelf, study: Study, patient: str, versions: SubjectVersions | None) -> Known:
     _, number = registry_number(study)
     studies, devices, subjects, guidances = await asyncio.gather(
         shelf.find("ResearchStudy", [("identifier", number)]),

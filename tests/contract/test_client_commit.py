@@ -164,6 +164,20 @@ async def test_a_deletion_of_what_is_gone_is_no_error(respx_mock: respx.MockRout
     assert deleted.call_count == 1
 
 
+async def test_a_deletion_that_meets_other_writers_is_tried_again(respx_mock: respx.MockRouter) -> None:
+    """HAPI answers 409 to a deletion while others write: it is asked again, and in the end told."""
+    deleted = respx_mock.delete(f"{BASE}/Provenance/1")
+    deleted.side_effect = [httpx.Response(409), httpx.Response(204)]
+    respx_mock.delete(f"{BASE}/Provenance/2").respond(409)
+
+    async with FhirClient(Server(base=BASE)) as client:
+        shelf = HospitalShelf(client)
+        await shelf.remove("Provenance/1")
+        with pytest.raises(Conflict):
+            await shelf.remove("Provenance/2")
+    assert deleted.call_count == 2
+
+
 async def test_whether_a_patient_is_there(respx_mock: respx.MockRouter) -> None:
     """Gone and unknown patients are not there; a server that refuses to say is an error."""
     respx_mock.get(f"{BASE}/Patient/here").respond(json={"resourceType": "Patient"})

@@ -95,6 +95,29 @@ async def test_writers_of_one_process_take_turns(tmp_path: Path) -> None:
     assert {kind: len(found) for kind, found in (await everything(shelf)).items() if len(found) != 1} == {}
 
 
+class Torn(LocalShelf):
+    """A shelf on which another process writes between our search of subjects and that of results."""
+
+    async def find(self, kind: str, params: Any) -> list[dict[str, Any]]:
+        """Let the other one write after the first search of subjects."""
+        found = await super().find(kind, params)
+        if kind == "ResearchSubject" and not found:
+            await write_back(LocalShelf(self._folder, lambda: NOW), screening(), now=NOW)
+        return found
+
+
+async def test_what_is_written_between_two_searches_is_seen_whole(tmp_path: Path) -> None:
+    """A result whose subject the search just missed is looked for again: it is unchanged, with no new version."""
+    shelf = Torn(tmp_path, lambda: NOW)
+
+    written = await write_back(shelf, screening(), now=LATER)
+
+    assert not written.done
+    [guidance] = await shelf.find("GuidanceResponse", [])
+    assert guidance["meta"]["versionId"] == "1"
+    assert len(await shelf.find("Provenance", [])) == 1
+
+
 class HalfFirst(LocalShelf):
     """A shelf on which somebody else makes the result alone, and we make the subject."""
 
