@@ -85,7 +85,7 @@ def test_a_finding_under_review_is_for_a_person() -> None:
 
 
 def test_of_diagnoses_that_leave_it_open_one_kind_is_told() -> None:
-    """Copies that differ before what waits for its confirmation, and that before what is under review."""
+    """Copies that differ before what is unreadable or to be confirmed, and that before what is under review."""
     copies = [condition("25569003", f"202{year}-01-01", id="copy") for year in (4, 5)]
     waiting = condition("25569003", "2025-01-01", id="waiting", verification=UNCONFIRMED)
     review = condition("44103008", "2025-01-01", id="review")
@@ -96,6 +96,7 @@ def test_of_diagnoses_that_leave_it_open_one_kind_is_told() -> None:
         return leaf.reason, leaf.sources, leaf.notes
 
     assert told(*copies, waiting) == ("records-disagree", ("Condition/copy",), ())
+    assert told(*copies, broken)[:2] == ("records-disagree", ("Condition/copy",))
     assert told(review, waiting) == ("not-confirmed", ("Condition/waiting",), ())
     assert told(broken) == ("no-usable-value", ("Condition/broken",), ("record-unreadable",))
     assert told(review) == ("needs-judgement", ("Condition/review",), ())

@@ -71,6 +71,7 @@ ONSETS = {
         "unknown date-not-decisive",
     ),
     "first symptom of exactly two years": ([sclerosis(onset="2019"), symptom(valueDateTime="2024-11-23")], "true"),
+    "first symptom on the day of screening": ([sclerosis(onset="2019"), symptom(AS_OF, valueDateTime=AS_OF)], "true"),
     "newest record of the first symptom": (
         [symptom("2025-12-01", valueDateTime="2025-06-01"), symptom("2026-03-01", valueDateTime="2023-06-01")],
         "false",
