@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from service.access import hospital_servers
 from service.admission import admission
 from service.app import refuse_strangers
 from service.config import Settings, load_settings, unknown_names
 from service.errors import CandorError, DefinitionError, SettingError, TryLater
+from service.hospital.capabilities import Capabilities
+from service.hospital.client import FhirClient, Server
+from service.hospital.plan import plan_for
 from service.screeners import load, mappings
-from service.servers import capabilities
 from service.study.checks import check_study
-from service.study.load import study_ids
+from service.study.load import load_vocabulary, study_ids
 
 R4 = "4.0"  # 4.0.1 and its editions; 4.3 is R4B
 WRITTEN = ("ResearchSubject", "GuidanceResponse")
@@ -86,51 +88,72 @@ def _hospital(settings: Settings) -> Iterator[Finding]:
     if writes is None:
         yield Finding(True, "No hospital server is set (CANDOR_FHIR_URL): Bundles and files can be screened.")
         return
+    kinds = _kinds(settings)
     for server in dict.fromkeys(filter(None, (reads, writes))):
         name = "CANDOR_FHIR_URL" if server == reads else "CANDOR_FHIR_WRITE_URL"
         try:
-            statement = asyncio.run(capabilities(server))
+            found = asyncio.run(_ask(server, kinds if server == reads else (), writes=server == writes))
         except CandorError as error:
-            remedy = "Check the URL, the token, and that the server is up."
-            yield Finding(False, f"{name}: {error}", remedy, isinstance(error, TryLater))
-            continue
-        yield from _capable(name, statement, writes=server == writes)
-        yield from (Finding(*told._replace(what=f"{name}: {told.what}")) for told in asyncio.run(admission(server)))
+            remedy = "Check the URL, and that the server is up." if isinstance(error, TryLater) else ""
+            found = [Finding(False, str(error), remedy, isinstance(error, TryLater))]
+        else:
+            found += [Finding(*told) for told in asyncio.run(admission(server))]
+        yield from (finding._replace(what=f"{name}: {finding.what}") for finding in found)
 
 
-def _capable(name: str, statement: dict[str, Any], *, writes: bool) -> Iterator[Finding]:
-    version = str(statement.get("fhirVersion"))
-    if statement.get("resourceType") != "CapabilityStatement":
-        yield Finding(False, f"{name}: its metadata is no CapabilityStatement.", "Set the base URL of a FHIR server.")
-        return
+def _kinds(settings: Settings) -> tuple[str, ...]:
+    """The resource types that the studies ask for; those of definitions that are wrong are told elsewhere."""
+    try:
+        loaded = [load(settings, study) for study in study_ids(mappings(settings))]
+        vocabulary = load_vocabulary(mappings(settings), settings.site)
+    except DefinitionError:
+        return ()
+    return tuple(sorted({kind for study in loaded for kind in plan_for(study, vocabulary).kinds}))
+
+
+async def _ask(server: Server, kinds: Sequence[str], *, writes: bool) -> list[Finding]:
+    async with FhirClient(server) as client:
+        declared = await client.capabilities()
+        found = [*_readable(declared, kinds), *(_writable(declared) if writes else ())]
+        if (astray := await _astray(client)) is not None:
+            found.append(astray)
+    return found
+
+
+def _readable(declared: Capabilities, kinds: Sequence[str]) -> Iterator[Finding]:
+    version = str(declared.fhir_version)
     good = version.startswith(R4)
-    yield Finding(
-        good, f"{name}: FHIR {version}.", "" if good else "An R4 (4.0.1) endpoint is needed; ask for its URL."
-    )
-    if not writes:
-        return
-    allowed = _interactions(statement)
+    yield Finding(good, f"FHIR {version}.", "" if good else "An R4 (4.0.1) endpoint is needed; ask for its URL.")
+    unknown = [kind for kind in kinds if not declared.knows(kind)]
+    if unknown:
+        yield Finding(True, f"it keeps no {', '.join(unknown)}: charts are screened without.")
+
+
+def _writable(declared: Capabilities) -> Iterator[Finding]:
     for kind in WRITTEN:
-        lacking = {"create", "update"} - allowed.get(kind, set())
+        lacking = declared.lacks(kind, ("create", "update"))
         if lacking:
             yield Finding(
                 False,
-                f"{name}: {kind} allows no {' and no '.join(sorted(lacking))}.",
-                "Results cannot be posted there.",
+                f"{kind} allows no {' and no '.join(lacking)}.",
+                "Results cannot be posted there: have it allowed, or set CANDOR_FHIR_WRITE_URL to another server.",
             )
         else:
-            yield Finding(True, f"{name}: {kind} can be written.")
+            yield Finding(True, f"{kind} can be written.")
 
 
-def _interactions(statement: dict[str, Any]) -> dict[str, set[str]]:
-    return {
-        str(resource.get("type")): {str(each.get("code")) for each in _objects(resource, "interaction")}
-        for rest in _objects(statement, "rest")
-        for resource in _objects(rest, "resource")
-    }
-
-
-def _objects(parent: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """Return what is usable of an array that some server may have left out or filled in its own way."""
-    given = parent.get(name)
-    return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+async def _astray(client: FhirClient) -> Finding | None:
+    """Look where the server's own links lead, by a search that is about no patient."""
+    try:
+        page = await client.search("ResearchStudy", [("_count", "1")])
+    except CandorError:
+        return None  # admission tells whether we are let in
+    links = page.get("link")
+    urls = [link.get("url") for link in links if isinstance(link, dict)] if isinstance(links, list) else []
+    if all(client.follows(url) for url in urls if isinstance(url, str)):
+        return None
+    return Finding(
+        False,
+        "its links to further pages lead to another address, where nothing is read.",
+        "Set the URL by which the server names itself, or have its own base URL corrected.",
+    )

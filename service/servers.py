@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from service.access import hospital_servers
 from service.config import Settings
 from service.eligibility.chart import Person
 from service.eligibility.results import Screening
-from service.hospital.client import FhirClient, Server
+from service.hospital.client import FhirClient
 from service.hospital.commit import HospitalShelf
 from service.hospital.origins import Origin
 from service.hospital.patients import find_patient
@@ -106,9 +105,3 @@ async def connected(settings: Settings) -> AsyncIterator[Callable[[Screener], Sc
             return joined
 
         yield join
-
-
-async def capabilities(server: Server) -> dict[str, Any]:
-    """Return a server's CapabilityStatement. Raises ``TryLater`` and ``Never``."""
-    async with FhirClient(server) as client:
-        return await client.read("metadata")

@@ -107,6 +107,10 @@ class FhirClient:
         """The server's name, for messages."""
         return self._origin.host
 
+    def follows(self, link: str) -> bool:
+        """Whether a link leads to this server, so that it may be asked, with what lets us in."""
+        return self._origin.covers(absolute(self.base, link))
+
     def own(self, reference: str) -> str | None:
         """Return ``Type/id`` for a reference to a resource of this server, ``None`` for any other."""
         match = _REFERENCE.match("/".join(self._origin.below(absolute(self.base, reference)) or ()))

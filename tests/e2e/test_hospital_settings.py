@@ -161,7 +161,7 @@ def test_check_survives_what_servers_say_of_themselves(
     monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
     statement = {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1", "rest": rest}
     respx_mock.get(f"{SERVER}/metadata").mock(httpx.Response(200, json=statement))
-    respx_mock.post(f"{SERVER}/Patient/_search").mock(httpx.Response(400))
+    respx_mock.post(url__regex=f"{SERVER}/(Patient|ResearchStudy)/_search").mock(httpx.Response(400))
     run = candor("check")
 
     assert run.code == 3
@@ -176,7 +176,7 @@ def test_check_says_that_a_token_is_wrong(
     monkeypatch.setenv("CANDOR_FHIR_TOKEN", "s3cret")
     statement = {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}
     respx_mock.get(f"{SERVER}/metadata").mock(httpx.Response(200, json=statement))
-    respx_mock.post(f"{SERVER}/Patient/_search").mock(httpx.Response(401))
+    respx_mock.post(url__regex=f"{SERVER}/(Patient|ResearchStudy)/_search").mock(httpx.Response(401))
     run = candor("check")
 
     assert run.code == 3
