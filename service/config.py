@@ -5,7 +5,6 @@ Read with msgspec, which the charts need anyway: a settings library would double
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from dataclasses import dataclass, field, fields
@@ -16,7 +15,7 @@ import msgspec
 
 from service.errors import SettingError
 from service.given import PREFIX, read_given
-from service.hospital.origins import Origin
+from service.hospital.origins import Origin, is_loopback
 
 _PLACE = re.compile(r" - at `\$\.?([\w.]*)`\Z")
 
@@ -100,12 +99,7 @@ class Settings:
     @property
     def loopback(self) -> bool:
         """Whether ``host`` is reached from this machine alone."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
 
 _SERVERS = ("fhir_write", "fhir")  # the longer name first: it begins with the other

@@ -88,6 +88,14 @@ def absolute(base: str, link: str) -> str:
         return link
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, and nothing on the way can listen."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _keeps_secrets(host: str) -> bool:
     """Raises ``ValueError`` for numbers that are no address as everybody writes it (octal, hexadecimal, too few)."""
     if ":" not in host and not _NUMBER.match(host):

@@ -1,8 +1,10 @@
 """Access tokens: kept for 80 % of their life, asked for once however many wait, dropped when they are refused."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -171,3 +173,19 @@ async def test_a_broken_connection_is_as_if_nothing_was_sent(
 
     with pytest.raises(Unsent):
         await tokens.header()
+
+
+async def test_no_secret_is_logged_or_printed(
+    tokens: BackendServices, caplog: pytest.LogCaptureFixture, respx_mock: respx.MockRouter
+) -> None:
+    """Whatever is logged, down to the HTTP library's own words, holds neither token nor assertion; ``repr`` neither."""
+    caplog.set_level(logging.DEBUG)
+    respx_mock.post(TOKEN_URL).respond(json={"access_token": "s3cret", "token_type": "bearer"})
+
+    granted = await tokens.granted()
+
+    assertion = parse_qs(respx_mock.calls.last.request.content.decode())["client_assertion"][0]
+    said = caplog.text + repr(granted) + str(granted) + repr(tokens) + repr(tokens.client)
+    assert "s3cret" not in said
+    assert assertion not in said
+    assert granted.header == "Bearer s3cret"
