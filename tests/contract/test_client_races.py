@@ -98,12 +98,14 @@ async def test_writers_of_one_process_take_turns(tmp_path: Path) -> None:
 class Torn(LocalShelf):
     """A shelf on which another process writes between our search of subjects and that of results."""
 
+    raced = False
+
     async def find(self, kind: str, params: Any) -> list[dict[str, Any]]:
-        """Let the other one write after the first search of subjects."""
-        found = await super().find(kind, params)
-        if kind == "ResearchSubject" and not found:
+        """Let the other one write before the first search of results, when subjects have been searched."""
+        if kind == "GuidanceResponse" and not self.raced:
+            self.raced = True
             await write_back(LocalShelf(self._folder, lambda: NOW), screening(), now=NOW)
-        return found
+        return await super().find(kind, params)
 
 
 async def test_what_is_written_between_two_searches_is_seen_whole(tmp_path: Path) -> None:
