@@ -26,6 +26,12 @@ class Url(str):
     __slots__ = ()
 
 
+class Urls(tuple[Url, ...]):
+    """Addresses, written one after another with commas between them."""
+
+    __slots__ = ()
+
+
 class Endpoint(str):
     """An absolute address that is used as it is written, its last slash included."""
 
@@ -76,6 +82,7 @@ class Settings:
     fhir_url: Url | None = None
     fhir_write_url: Url | None = None
     fhir_write_patient_system: str | None = None
+    fhir_allowed: Urls = field(default_factory=Urls)  # further servers that a CDS client may name
     fhir: Access = field(default_factory=Access)
     fhir_write: Access = field(default_factory=Access)
 
@@ -84,7 +91,10 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: Port = 8000
+    public_url: Url | None = None  # under which callers reach the service
     oidc_issuer: Url | None = None
+    cds_clients: Path | None = None  # the list of CDS clients
+    cds_budget_ms: Positive = 500
 
     max_body_bytes: Positive = 32 * 1024 * 1024
     max_entries: Positive = 20_000
@@ -95,6 +105,12 @@ class Settings:
     max_queue: Positive = 10_000
     lease_seconds: Positive = 30
     retention_days: Positive | None = None
+
+    @property
+    def public(self) -> str:
+        """Under which address callers reach the service, as far as it can tell."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
 
     @property
     def loopback(self) -> bool:
@@ -139,6 +155,8 @@ def _special(kind: type, value: Any) -> Any:
         return Path(value).expanduser()
     if kind is Token:
         return _token(value.strip())
+    if kind is Urls:
+        return Urls(read_url(part.strip()) for part in value.split(","))
     url = read_url(value.strip())
     return Endpoint(value.strip()) if kind is Endpoint else url
 

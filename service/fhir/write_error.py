@@ -8,6 +8,7 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 # Our code -> FHIR's issue type; what is not named here is ``invalid``.
 _TYPES = {
+    "data-missing": "incomplete",
     "hospital-server-down": "transient",
     "hospital-server-refuses": "transient",
     "idempotency-key-reused": "conflict",
@@ -28,7 +29,9 @@ _TYPES = {
     "too-many-entries": "too-long",
     "too-slow": "timeout",
     "unknown-screening": "not-found",
+    "unknown-service": "not-found",
     "unknown-study": "not-found",
+    "untrusted": "login",
 }
 
 

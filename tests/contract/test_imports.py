@@ -25,7 +25,7 @@ DOORS = {
     "cryptography": ("hospital/keys.py",),
     "fastapi": ("api/", "worklist/", "app.py"),
     "httpx": ("hospital/transport.py",),
-    "joserfc": ("hospital/keys.py",),
+    "joserfc": ("hospital/keys.py", "trust/signed.py"),
     "requests": ("client.py",),
     "sqlalchemy": ("store/",),
     "typer": ("cli.py", "cli_keys.py", "cli_store.py"),

@@ -1,0 +1,102 @@
+"""CDS Hooks put together by the settings: the clients that are trusted, their servers, and one advisor a study."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from service.access import hospital_servers
+from service.cds.advise import Advisor
+from service.cds.clients import Client, Gate, load_clients, load_keys
+from service.cds.door import CdsHooks
+from service.cds.prefetch import PATIENT_ID, templates
+from service.config import Settings
+from service.errors import SettingError
+from service.hospital.client import FhirClient, Server
+from service.hospital.lent import LentServers
+from service.hospital.origins import Origin
+from service.hospital.plan import plan_for
+from service.hospital.published_keys import PublishedKeys
+from service.hospital.transport import Tls
+from service.screeners import mappings
+from service.screening.patient import Screener
+from service.store.store import SqlStore
+from service.study.load import load_vocabulary
+from service.trust.key_sets import Jwk, KeySets
+
+_SECONDS = 5.0  # for one request: a clinician waits
+
+
+class Trusted(NamedTuple):
+    """The clients by issuer (``None``: none are listed, and nobody is told apart), and keys that came in files."""
+
+    clients: Mapping[str, Client] | None
+    own_keys: Mapping[str, Mapping[str, Jwk]]
+
+
+def trusted(settings: Settings) -> Trusted:
+    """Return whom the settings trust. Raises ``SettingError``."""
+    if settings.cds_clients is None:
+        return Trusted(None, {})
+    clients = load_clients(settings.cds_clients)
+    for client in clients.values():
+        if client.jku is not None and not _may_be_asked(client.jku):
+            raise SettingError(f"CANDOR_CDS_CLIENTS: {settings.cds_clients}: a jku is no https address of a server.")
+    return Trusted(clients, load_keys(clients, settings.cds_clients))
+
+
+def _may_be_asked(url: str) -> bool:
+    """Whether keys may come from there: over TLS, or from this machine."""
+    try:
+        origin = Origin.parse(url)
+    except ValueError:
+        return False
+    try:
+        return origin.scheme == "https" or ip_address(origin.host).is_loopback
+    except ValueError:
+        return origin.host == "localhost"
+
+
+@asynccontextmanager
+async def cds_hooks(
+    settings: Settings, screeners: Mapping[str, Screener], store: SqlStore, listed: Trusted
+) -> AsyncIterator[CdsHooks]:
+    """Give the CDS services of the studies."""
+    async with AsyncExitStack() as stack:
+        tls = Tls(authorities=settings.fhir.ca_file) if settings.fhir.ca_file else None
+        keys = await stack.enter_async_context(PublishedKeys(tls))
+        clients = {
+            Origin.parse(server.base): await stack.enter_async_context(FhirClient(server))
+            for server in _servers(settings, tls)
+        }
+        ours = Origin.parse(settings.fhir_url) if settings.fhir_url else None
+        vocabulary = load_vocabulary(mappings(settings), settings.site)
+        advisors = {}
+        for name, screener in screeners.items():
+            plan = plan_for(screener.study, vocabulary)
+            advisors[name] = Advisor(
+                screener=screener,
+                templates=templates(plan.by_patient(PATIENT_ID)),
+                servers=LentServers(clients, ours, plan),
+                cards=store,
+                budget=settings.cds_budget_ms / 1000,
+                worklist=f"{settings.public}/worklist",
+            )
+        gate = Gate(
+            clients=listed.clients,
+            loopback=settings.loopback,
+            keys=KeySets(keys.fetch),
+            own_keys=listed.own_keys,
+            seen=store,
+        )
+        yield CdsHooks(advisors=advisors, gate=gate, cards=store, public_url=settings.public)
+
+
+def _servers(settings: Settings, tls: Tls | None) -> list[Server]:
+    """Return the servers that a client may name; none has credentials of ours: a client lends its own."""
+    reads = hospital_servers(settings).reads
+    listed = [Server(base=url, tls=tls) for url in settings.fhir_allowed] + ([reads] if reads is not None else [])
+    return [replace(server, credentials=None, seconds=_SECONDS, attempts=2) for server in listed]

@@ -1,0 +1,35 @@
+"""Public keys fetched from the addresses that an operator listed."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from service.hospital.refusals import refusal
+from service.hospital.transport import Tls, Transport
+
+_SECONDS = 5.0  # a caller waits meanwhile
+_WHAT = "public keys"
+
+
+class PublishedKeys:
+    """Fetches JWK Sets without any token; use it as an async context manager."""
+
+    def __init__(self, tls: Tls | None) -> None:
+        self._transport = Transport(connections=2, seconds=_SECONDS, tls=tls)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transport.__aexit__(kind, error, trace)
+
+    async def fetch(self, url: str) -> bytes:
+        """Return what is there. Raises ``TryLater`` and ``Never``."""
+        reply = await self._transport.send("GET", url, _WHAT, {"Accept": "application/json"})
+        if reply.status != 200:  # noqa: PLR2004 - OK, and no redirect
+            raise refusal(reply.status, _WHAT, urlsplit(url).hostname or "", headers=reply.headers)
+        return reply.content

@@ -1,0 +1,56 @@
+"""JSON Web Tokens that others signed (RFC 7515, RFC 7519): read before they are believed, then believed or not."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode
+from typing import Any, NamedTuple
+
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey, import_key
+
+from service.errors import CandorError
+from service.trust.key_sets import Jwk
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_LEAST_RSA_BITS = 2048
+
+
+class Untrusted(CandorError):  # noqa: N818 - what the caller is
+    """The caller is not who we talk to; the message says why, and repeats nothing of the token."""
+
+
+class Claimed(NamedTuple):
+    """What a token says of itself, unproven."""
+
+    header: dict[str, Any]
+    claims: dict[str, Any]
+
+
+def read_token(token: str) -> Claimed:
+    """Read a token without believing it. Raises ``Untrusted`` for what is no signed token."""
+    parts = token.split(".")
+    try:
+        header, claims = (_decode(_bytes(part)) for part in parts[:2])
+    except (ValueError, binascii.Error, msgspec.DecodeError):
+        raise Untrusted("The token is no JSON Web Token.") from None
+    if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
+        raise Untrusted("The token is no signed JSON Web Token.")
+    return Claimed(header, claims)
+
+
+def verify(token: str, key: Jwk, algorithms: tuple[str, ...]) -> dict[str, Any]:
+    """Return the claims of a token that ``key`` signed by one of ``algorithms``. Raises ``Untrusted``."""
+    try:
+        imported = import_key(key)
+        if isinstance(imported, RSAKey) and imported.public_key.key_size < _LEAST_RSA_BITS:
+            raise Untrusted(f"The caller's RSA key is shorter than {_LEAST_RSA_BITS} bits.")
+        return dict(jwt.decode(token, imported, algorithms=list(algorithms)).claims)
+    except (JoseError, ValueError, TypeError, KeyError):  # the library's own words may repeat the token
+        raise Untrusted("The token's signature is not of the key that it names.") from None
+
+
+def _bytes(part: str) -> bytes:
+    return urlsafe_b64decode(part + "=" * (-len(part) % 4))
