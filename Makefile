@@ -1,5 +1,5 @@
 # Everything runs from here: `make demo` to see the service at work, `make test` to prove it.
-# Assumed: Python 3.11 or newer, make; for the tests also Node 20, Java 17 and Maven (`make test` says what is missing).
+# Assumed: Python 3.11 or newer, make; for the tests also Node 20, Java 17, Maven and PostgreSQL 15 (`make test` says what is missing).
 
 PYTHON ?= python3
 VENV   := .venv
@@ -21,7 +21,7 @@ demo: $(VENV)/.run ## Screen the sample charts: no server, no configuration
 	@$(RUN) service demo
 
 .PHONY: test
-test: check $(VENV)/.java ## Install what the tests need, run all checks, then all tests with coverage
+test: check $(VENV)/.java $(VENV)/.postgres ## Install what the tests need, run all checks, then all tests with coverage
 	$(RUN) pytest -q --cov
 
 .PHONY: check
@@ -85,6 +85,10 @@ $(VENV)/.test: requirements-test.lock pyproject.toml $(VENV)/.uv
 $(VENV)/.node: $(NPM) $(VENV)/.uv
 	@.ci/tools node
 	@for lock in $(NPM); do npm ci --prefix "$$(dirname "$$lock")" --silent || exit 1; done
+	@touch $@
+
+$(VENV)/.postgres: .ci/tools $(VENV)/.uv
+	@.ci/tools postgres
 	@touch $@
 
 $(VENV)/.java: tests/servers/hapi/pom.xml tests/servers/validator/pom.xml $(shell find tests/servers -name '*.java') $(VENV)/.uv

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.servers.fixtures", "tests.servers.guarded"]
+pytest_plugins = ["tests.servers.fixtures", "tests.servers.guarded", "tests.servers.postgres.cluster"]
 
 # Repeatable, so that a change is judged by what it changed; `--hypothesis-profile=explore` looks for new examples.
 settings.register_profile("repeatable", derandomize=True, deadline=None)

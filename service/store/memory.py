@@ -55,4 +55,5 @@ def notified(
 def _once(connection: Connection, table: Table, **row: object) -> bool:
     """Insert a row unless one with its primary key is there; whether it was inserted."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return connection.execute(dialect.insert(table).values(**row).on_conflict_do_nothing()).rowcount == 1
+    once = dialect.insert(table).values(**row).on_conflict_do_nothing().returning(*table.primary_key)
+    return connection.execute(once).first() is not None
