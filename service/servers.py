@@ -16,7 +16,7 @@ from service.hospital.commit import HospitalShelf
 from service.hospital.origins import Origin
 from service.hospital.patients import find_patient
 from service.hospital.plan import Plan, plan_for
-from service.hospital.ports import Shelf
+from service.hospital.ports import Shelf, SubjectVersions
 from service.hospital.records import fetch_chart_resources
 from service.hospital.results import person_status, write_back
 from service.screeners import mappings
@@ -44,6 +44,7 @@ class PostedResults:
     shelf: Shelf
     elsewhere: bool = False  # it is another one than that of the charts
     patient_system: str | None = None  # identifies patients there; ``None``: they have the same ids
+    versions: SubjectVersions | None = None
 
     async def post(self, screening: Screening, person: Person) -> Written:
         """Write the result back, now."""
@@ -55,6 +56,7 @@ class PostedResults:
             self.shelf,
             screening._replace(patient=there),
             now=datetime.now(UTC),
+            versions=self.versions,
             as_text=self.patient_system is not None,
         )
         return written._replace(person_status=written.person_status or self._shown(screening))
@@ -64,7 +66,9 @@ class PostedResults:
         if screening.person_status is None and not self.elsewhere:
             return None
         there = await self._patient(person)
-        told = await person_status(self.shelf, screening.study, there) if there is not None else None
+        if there is None:
+            return self._shown(screening)
+        told = await person_status(self.shelf, screening.study, there, versions=self.versions)
         return told or self._shown(screening)
 
     async def _patient(self, person: Person) -> str | None:
@@ -77,16 +81,21 @@ class PostedResults:
         return screening.person_status if self.elsewhere else None
 
 
-def _results(settings: Settings, shelf: Shelf) -> PostedResults:
+def _results(settings: Settings, shelf: Shelf, versions: SubjectVersions | None) -> PostedResults:
     reads, writes = settings.fhir_url, settings.fhir_write_url
     if writes is None or (reads is not None and Origin.parse(writes) == Origin.parse(reads)):
-        return PostedResults(shelf)
-    return PostedResults(shelf, elsewhere=True, patient_system=settings.fhir_write_patient_system)
+        return PostedResults(shelf, versions=versions)
+    return PostedResults(shelf, elsewhere=True, patient_system=settings.fhir_write_patient_system, versions=versions)
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[Callable[[Screener], Screener]]:
-    """Give what joins a screener to the servers that the settings name: each is entered once, whatever the studies."""
+async def connected(
+    settings: Settings, versions: SubjectVersions | None = None
+) -> AsyncIterator[Callable[[Screener], Screener]]:
+    """Give what joins a screener to the servers that the settings name: each is entered once, whatever the studies.
+
+    ``versions`` remembers what was written; without it the server's own resources tell.
+    """
     servers = hospital_servers(settings)
     async with AsyncExitStack() as stack:
         reader = await stack.enter_async_context(FhirClient(servers.reads)) if servers.reads else None
@@ -101,7 +110,7 @@ async def connected(settings: Settings) -> AsyncIterator[Callable[[Screener], Sc
                 plan = plan_for(unconnected.study, load_vocabulary(mappings(settings), settings.site))
                 joined = replace(joined, records=HospitalRecords(reader, plan))
             if writer is not None:
-                joined = replace(joined, results=_results(settings, HospitalShelf(writer)))
+                joined = replace(joined, results=_results(settings, HospitalShelf(writer), versions))
             return joined
 
         yield join

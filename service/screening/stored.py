@@ -65,6 +65,11 @@ def with_written(document: bytes, written: Written) -> bytes:
     return encode(decode(document) | told)
 
 
+def not_posted(document: bytes, why: str) -> bytes:
+    """Return the document of a result that no server was asked to take."""
+    return encode(decode(document) | {"written": Written(done=False, why=why).document})
+
+
 def _finding(finding: Document) -> Finding:
     truth = Truth(finding["truth"])
     if "children" in finding:

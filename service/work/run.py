@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
 
+from service import metrics
 from service.eligibility.results import NotScreened, Screening
 from service.errors import InputError, Never
 from service.screening.document import document, encode
 from service.screening.patient import Judged, Screener
-from service.screening.ports import Written
-from service.screening.stored import decode, read_document, with_written
+from service.screening.stored import decode, not_posted, read_document, with_written
 from service.work.model import Audit, Claim, Kind, NewJob, StoredScreening
 from service.work.orders import PostOrder, ScreenOrder, read_post_order, read_screen_order, write_order
 from service.work.ports import Store
@@ -53,7 +53,9 @@ class Jobs:
             result = await screener.with_persons_status(judged)
         kept = stored(claim.screening, result, order)
         audit = Audit("screened", order.caller, kept.patient, kept.id)
-        return await self.store.screened(claim, kept, audit, post, lease=lease)
+        then = await self.store.screened(claim, kept, audit, post, lease=lease)
+        metrics.screened(order.study, result, order.trigger)
+        return then
 
     async def post(self, claim: Claim) -> None:
         """Post the result, unless a newer one of the same patient is to be posted. Raises as ``run``."""
@@ -63,18 +65,18 @@ class Jobs:
             raise Never("No server to write to is configured: set CANDOR_FHIR_WRITE_URL or CANDOR_FHIR_URL.")
         kept = await self.store.document(claim)
         if await self.store.superseded(claim):
-            written = Written(done=False, why=SUPERSEDED)
+            done, told = False, not_posted(kept, SUPERSEDED)
         else:
-            screening = self._read(kept, order)
-            written = await results.post(screening, order.person)
-        audit = Audit("posted" if written.done else "not-posted", order.caller, order.patient, claim.screening)
-        await self.store.posted(claim, with_written(kept, written), audit)
+            written = await results.post(self._read(kept, order), order.person)
+            done, told = written.done, with_written(kept, written)
+        audit = Audit("posted" if done else "not-posted", order.caller, order.patient, claim.screening)
+        await self.store.posted(claim, told, audit)
 
     async def give_up(self, claim: Claim, reason: str) -> None:
         """Set a job aside; a result that could not be posted says so. Raises ``LeaseLost`` and ``StoreDown``."""
         said = None
         if claim.kind is Kind.POST:
-            said = with_written(await self.store.document(claim), Written(done=False, why=REFUSED))
+            said = not_posted(await self.store.document(claim), REFUSED)
         await self.store.park(claim, reason, said)
 
     def _screener(self, study: str) -> Screener:

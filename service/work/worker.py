@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import structlog
 
+from service import tracing
 from service.work.failures import STRIKES, Verdict, judge, reason_of
 from service.work.model import Claim, Kind
 from service.work.ports import LeaseLost, StoreDown
@@ -67,8 +68,9 @@ class Worker:
             await self._settle(claim, Verdict(f"broke off {claim.strikes} times: its lease ran out", None))
             return None
         try:
-            async with self.held(claim):
-                await self.jobs.run(claim)
+            with tracing.span(f"job {claim.kind}"):
+                async with self.held(claim):
+                    await self.jobs.run(claim)
         except LeaseLost as error:
             log.warning("lease-lost")
             return error
