@@ -15,6 +15,7 @@ from service.hospital.plan import Plan
 from service.hospital.records import fetch_chart_resources
 from service.screening.ports import Pulled
 from service.study.load import default_mappings, load_vocabulary
+from tests.verdicts import as_json
 
 BASE = "https://fhir.hospital.example/r4"
 VOCABULARY = load_vocabulary(default_mappings())
@@ -59,39 +60,48 @@ Answer = Json | int | httpx.Response | Callable[[Json], Json | int]
 class Hospital:
     """A FHIR server made of answers by resource type: a page, a status, or what a search's parameters give."""
 
-    def __init__(self, router: respx.MockRouter, *, batches: bool, **answers: Answer) -> None:
+    def __init__(self, router: respx.MockRouter, *, batches: bool, base: str = BASE, **answers: Answer) -> None:
         """Take batches or refuse them; ``answers`` replace those of a small healthy server."""
-        self.answers = ANSWERS | answers
-        self.batches, self.searches = batches, []
-        router.post(BASE).mock(side_effect=self._batch)
-        router.route(url__startswith=f"{BASE}/").mock(side_effect=self._single)
+        self.answers, self.base = ANSWERS | answers, base
+        self.batches, self.searches, self.written = batches, [], []
+        router.post(base).mock(side_effect=self._batch)
+        router.route(url__startswith=f"{base}/").mock(side_effect=self._single)
 
     def _answer(self, kind: str, params: Json) -> Json | int | httpx.Response:
         if params:
             self.searches.append((kind, params))
-        answer = self.answers[kind]
+        answer = self.answers.get(kind, 404)
         return answer(params) if callable(answer) else answer
 
     def _single(self, request: httpx.Request) -> httpx.Response:
-        kind = urlsplit(str(request.url)).path.removeprefix("/r4/").split("/")[0]
+        place = str(request.url).removeprefix(self.base).partition("?")[0]
+        if request.method != "GET" and not place.endswith("/_search"):
+            self.written.append(place)
         query = request.content.decode() or urlsplit(str(request.url)).query
-        answer = self._answer(kind, dict(parse_qsl(query)))
+        answer = self._answer(place.split("/")[1], dict(parse_qsl(query)))
         if isinstance(answer, httpx.Response):
             return answer
-        return httpx.Response(answer) if isinstance(answer, int) else httpx.Response(200, json=answer)
+        return httpx.Response(answer) if isinstance(answer, int) else _told(answer)
 
     def _batch(self, request: httpx.Request) -> httpx.Response:
+        bundle = json.loads(request.content)
+        if bundle["type"] != "batch":
+            self.written.append(bundle["type"])
         if not self.batches:
             return httpx.Response(405)
         entries = []
-        for entry in json.loads(request.content)["entry"]:
+        for entry in bundle["entry"]:
             path, _, query = entry["request"]["url"].partition("?")
             answer = self._answer(path.split("/")[0], dict(parse_qsl(query)))
             if isinstance(answer, int):
                 entries.append({"response": {"status": f"{answer} refused"}})
             else:
                 entries.append({"response": {"status": "200 OK"}, "resource": answer})
-        return httpx.Response(200, json={"resourceType": "Bundle", "type": "batch-response", "entry": entries})
+        return _told({"resourceType": "Bundle", "type": "batch-response", "entry": entries})
+
+
+def _told(body: Json) -> httpx.Response:
+    return httpx.Response(200, content=as_json(body), headers={"Content-Type": "application/fhir+json"})
 
 
 async def pull(plan: Plan = PLAN, patient: str = "Patient/p") -> Pulled:
