@@ -11,13 +11,15 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from service import __version__
-from service.api import listing, models, operations, problems, screenings, studies
+from service.api import fhir, listing, models, operations, problems, screenings, studies
 from service.api.service import Service
+from service.api.watch import Watch
 
 DESCRIPTION = "Pre-screens charts read over FHIR R4 against the eligibility criteria of a clinical trial."
 TAGS = [
     {"name": "screenings", "description": "Judge one patient, and see what was judged."},
     {"name": "studies", "description": "What is screened for."},
+    {"name": "fhir", "description": "The same for callers who speak FHIR R4."},
     {"name": "operations", "description": "For whoever keeps the service running."},
 ]
 
@@ -42,10 +44,15 @@ def create_api(opened: Callable[[], AbstractAsyncContextManager[Service]]) -> Fa
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         contact={"name": "The Candor contributors", "url": "https://trial-screening.example"},
         servers=[{"url": "http://127.0.0.1:8000", "description": "Where `candor serve` listens by default."}],
+        # Its own spans would hold paths with ids, and queries; service.api.watch makes ours.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     problems.install(app)
     for room in (screenings, listing, studies, operations):
         app.include_router(room.router, responses=problems.ANY_OTHER)
+    for router in fhir.routers:
+        app.include_router(router)
+    app.add_middleware(Watch)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
 

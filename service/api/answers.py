@@ -32,10 +32,16 @@ def under_way(id_: str) -> Response:
 
 def stored(id_: str, result: StoredScreening | None, standing: JobState | None) -> Response:
     """Answer for a screening whose newest job stands so. Raises a ``Problem``: 403, 404, 422, 503."""
+    there = settled(result, standing)
+    return under_way(id_) if there is None else Response(there.document, media_type=MEDIA_TYPE)
+
+
+def settled(result: StoredScreening | None, standing: JobState | None) -> StoredScreening | None:
+    """Return the result, ``None`` while it is under way. Raises as ``stored``."""
     if standing in UNDER_WAY:
-        return under_way(id_)
+        return None
     if result is not None and result.error is None:
-        return Response(result.document, media_type=MEDIA_TYPE)
+        return result
     if result is not None:
         raise not_screened(_read_error(result.document))
     if standing is JobState.PARKED:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from datetime import date
 from email.message import Message
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from fastapi import Request
@@ -18,7 +19,7 @@ from fastapi import Request
 from service.api.problems import Problem
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
+Decoded = TypeVar("Decoded")
 
 _NOTHING, _NULL = msgspec.Raw(), msgspec.Raw(b"null")
 
@@ -44,10 +45,12 @@ _entries = msgspec.json.Decoder(list[msgspec.Raw])
 _PLACE = re.compile(r"at `\$\.(\w+)`\Z")
 
 
-async def read_json(request: Request, limit: int, seconds: float) -> bytes:
+async def read_json(
+    request: Request, limit: int, seconds: float, media_types: Sequence[str] = ("application/json",)
+) -> bytes:
     """Read the body, at most ``limit`` bytes and for at most ``seconds``. Raises a ``Problem``: 408, 413, 415."""
-    if not _is_plain_json(request):
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", "Send plain application/json, in UTF-8.")
+    if not _is_plain(request, media_types):
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", f"Send plain {media_types[0]}, in UTF-8.")
     try:
         async with asyncio.timeout(seconds):
             return await _read(request, limit)
@@ -56,11 +59,11 @@ async def read_json(request: Request, limit: int, seconds: float) -> bytes:
         raise Problem(HTTPStatus.REQUEST_TIMEOUT, "too-slow", detail) from None
 
 
-def _is_plain_json(request: Request) -> bool:
+def _is_plain(request: Request, media_types: Sequence[str]) -> bool:
     content = Message()
     content["Content-Type"] = request.headers.get("content-type", "")
     return (
-        content.get_content_type() == "application/json"
+        content.get_content_type() in media_types
         and str(content.get_param("charset", "utf-8")).lower() in ("utf-8", "utf8", "us-ascii")
         and request.headers.get("content-encoding", "identity") == "identity"
     )
@@ -81,31 +84,43 @@ async def _read(request: Request, limit: int) -> bytes:
 
 def decode(body: bytes, max_entries: int) -> ScreeningRequest:
     """Decode a screening request. Raises a ``Problem``: 400, 413, 422."""
+    try:
+        wanted = parse(_decoder, body)
+    except msgspec.ValidationError as error:
+        raise _misnamed(error) from None
+    bundle = b"" if wanted.bundle == _NULL else bytes(wanted.bundle)
+    if (wanted.patient is None) is not bool(bundle):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "patient-or-bundle", "Send either patient or bundle.")
+    if bundle:
+        check_entries(bundle, max_entries)
+    return wanted
+
+
+def parse(decoder: msgspec.json.Decoder[Decoded], body: bytes) -> Decoded:
+    """Decode a body. Raises a ``Problem`` (400), and ``ValidationError`` for JSON of another shape."""
     text = body.removeprefix(BYTE_ORDER_MARK)
     try:
         if not text.isascii():
             text.decode()  # the Bundle is passed over here: the reader decodes what it needs of it
-        wanted = _decoder.decode(text)
-    except msgspec.ValidationError as error:
-        raise _misnamed(error) from None
+        return decoder.decode(text)
+    except msgspec.ValidationError:
+        raise
     except RecursionError:
         raise Problem(HTTPStatus.BAD_REQUEST, "nested-too-deeply", "The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Problem(HTTPStatus.BAD_REQUEST, "not-json", "The body is not JSON (RFC 8259; NaN is none).") from None
-    bundle = b"" if wanted.bundle == _NULL else bytes(wanted.bundle)
-    if (wanted.patient is None) is not bool(bundle):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "patient-or-bundle", "Send either patient or bundle.")
-    if bundle and _entries_in(bundle) > max_entries:
-        raise Problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-many-entries", f"The Bundle may have {max_entries} entries."
-        )
-    return wanted
+
+
+def check_entries(bundle: bytes, most: int) -> None:
+    """Raise a ``Problem`` for what is no Bundle (422), or one of more than ``most`` entries (413)."""
+    if _entries_in(bundle) > most:
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-many-entries", f"The Bundle may have {most} entries.")
 
 
 def _entries_in(bundle: bytes) -> int:
     outline = _outline.decode(bundle) if bundle.startswith(b"{") else None
     if outline is None or outline.kind != "Bundle":
-        raise _invalid("The member bundle is no FHIR Bundle.")
+        raise invalid("The member bundle is no FHIR Bundle.")
     entries = bytes(outline.entry)
     return len(_entries.decode(entries)) if entries.startswith(b"[") else 0  # what is no list is for the reader
 
@@ -114,9 +129,10 @@ def _misnamed(error: msgspec.ValidationError) -> Problem:
     """Name the member that is wrong if it is one of ours: any other name is the caller's text."""
     place = _PLACE.search(str(error))
     if place and place[1] in ScreeningRequest.__struct_fields__:
-        return _invalid(f"The member {place[1]} has another type than openapi.yaml gives it.")
-    return _invalid(f"The body is an object of these members: {', '.join(ScreeningRequest.__struct_fields__)}.")
+        return invalid(f"The member {place[1]} has another type than openapi.yaml gives it.")
+    return invalid(f"The body is an object of these members: {', '.join(ScreeningRequest.__struct_fields__)}.")
 
 
-def _invalid(detail: str) -> Problem:
+def invalid(detail: str) -> Problem:
+    """Return the error of a body that is JSON and not of the shape that was asked for."""
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-body", detail)

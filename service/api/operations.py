@@ -1,11 +1,17 @@
-"""``/livez`` and ``/readyz``: is the process alive, and may it be sent work now? And the keys by which we sign."""
+"""For whoever keeps the service running: is it alive, may it be sent work, what was counted; and our public keys."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import product
+
 from fastapi import APIRouter, Response
 
+from service import metrics
 from service.api import models
 from service.api.service import RETRY_WHEN_BUSY, Service, TheService
+from service.work.model import JobCount, JobState, Kind
 from service.work.ports import StoreDown
 
 router = APIRouter(tags=["operations"])
@@ -65,3 +71,30 @@ async def keys(service: TheService, response: Response) -> models.JwkSet:
     """
     response.headers["Cache-Control"] = f"public, max-age={KEYS_KEPT}"
     return models.JwkSet(keys=[dict(key) for key in service.keys])
+
+
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    summary="What was counted?",
+    response_class=Response,
+    responses={200: {"description": "Prometheus' text format.", "content": {"text/plain": {}}}},
+)
+async def exposition(service: TheService) -> Response:
+    """Answer what this process counted, and how the jobs of the store stand; nothing tells of whom."""
+    try:
+        counts = await service.desk.counts()
+    except StoreDown:
+        metrics.store_is_down()
+    else:
+        metrics.jobs(_standing(counts, datetime.now(UTC)))
+    return Response(metrics.exposition(), media_type=metrics.MEDIA_TYPE)
+
+
+def _standing(counts: Iterable[JobCount], now: datetime) -> Iterator[tuple[str, str, int, float]]:
+    """Give each kind and state but ``done``, those without jobs too."""
+    found = {(each.kind, each.state): each for each in counts}
+    for kind, state in product(Kind, (JobState.READY, JobState.RUNNING, JobState.PARKED)):
+        count = found.get((kind, state))
+        number, age = (count.number, (now - count.oldest).total_seconds()) if count else (0, 0.0)
+        yield kind.value, state.value, number, max(age, 0.0)

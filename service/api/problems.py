@@ -1,4 +1,7 @@
-"""Errors of ``/api/v1`` as problem details (RFC 9457) with a ``code``; they never repeat what was sent."""
+"""Errors as problem details (RFC 9457) with a ``code``, where FHIR is spoken as OperationOutcomes.
+
+They repeat nothing that was sent.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.cds.advise import DataMissing
 from service.eligibility.results import NotScreened
 from service.errors import CandorError, InputError, Never, TryLater
+from service.fhir.write_error import write_error
+from service.trust.signed import Untrusted
 from service.work.failures import place_of
 from service.work.ports import KeyTaken, QueueFull, StoreDown
 
-MEDIA_TYPE = "application/problem+json"
+MEDIA_TYPE, FHIR_MEDIA_TYPE = "application/problem+json", "application/fhir+json"
+# Below these paths errors are OperationOutcomes.
+_OUTCOMES = {"/fhir/": FHIR_MEDIA_TYPE, "/cds-services": "application/json"}
 RETRY_AFTER = 30  # seconds, where the hospital server did not say
 RETRY_AFTER_REFUSAL = 300  # seconds; somebody has to change a setting first
 
@@ -34,6 +42,8 @@ _TOLD: tuple[tuple[type[CandorError], HTTPStatus, str, float | None], ...] = (
     (QueueFull, HTTPStatus.TOO_MANY_REQUESTS, "queue-full", RETRY_AFTER),
     (KeyTaken, HTTPStatus.CONFLICT, "idempotency-key-reused", None),
     (StoreDown, HTTPStatus.SERVICE_UNAVAILABLE, "store-down", RETRY_AFTER),
+    (Untrusted, HTTPStatus.UNAUTHORIZED, "untrusted", None),
+    (DataMissing, HTTPStatus.PRECONDITION_FAILED, "data-missing", None),
 )
 
 MEANING = {
@@ -72,13 +82,19 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
         self.retry_after, self.replaced_by = retry_after, replaced_by
         super().__init__(code)
 
-    @property
-    def response(self) -> Response:
-        """The answer."""
-        content = {"title": self.status.phrase, "status": int(self.status), "code": self.code, "detail": self.detail}
+    def response(self, path: str) -> Response:
+        """Return the answer in the form of the door that ``path`` leads to."""
         headers = {} if self.retry_after is None else {"Retry-After": str(max(1, round(self.retry_after)))}
         if self.status == HTTPStatus.REQUEST_TIMEOUT:
             headers["Connection"] = "close"  # the rest of the body is not waited for
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = "Bearer"
+        outcome = next((media_type for door, media_type in _OUTCOMES.items() if path.startswith(door)), None)
+        if outcome is not None:
+            return Response(
+                msgspec.json.encode(write_error(self.code, self.detail)), int(self.status), headers, outcome
+            )
+        content = {"title": self.status.phrase, "status": int(self.status), "code": self.code, "detail": self.detail}
         if self.replaced_by is not None:
             content["replaced_by"] = self.replaced_by
         return Response(msgspec.json.encode(content), int(self.status), headers, MEDIA_TYPE)
@@ -100,7 +116,7 @@ def _problem_of(error: Exception) -> Problem:
         case TryLater():
             retry_after = error.retry_after or RETRY_AFTER
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "hospital-server-down", str(error), retry_after=retry_after)
-        case Never() | QueueFull() | KeyTaken() | StoreDown():
+        case Never() | QueueFull() | KeyTaken() | StoreDown() | Untrusted() | DataMissing():
             _, status, code, wait = next(told for told in _TOLD if isinstance(error, told[0]))
             return Problem(status, code, str(error), retry_after=wait)
         case HTTPException():
@@ -113,8 +129,8 @@ def _problem_of(error: Exception) -> Problem:
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed; its log says where.")
 
 
-async def _answer(_: Request, error: Exception) -> Response:
-    response = _problem_of(error).response
+async def _answer(request: Request, error: Exception) -> Response:
+    response = _problem_of(error).response(request.url.path)
     if isinstance(error, HTTPException):
         response.headers.update(error.headers or {})  # Allow
     return response
@@ -146,7 +162,7 @@ class LastResort:
             place = place_of(error)
             log.error("bug", error=type(error).__name__, file=place.filename, line=place.lineno)  # noqa: TRY400 - no message
             if not begun:
-                await _problem_of(error).response(scope, receive, send)
+                await _problem_of(error).response(scope["path"])(scope, receive, send)
 
 
 def install(app: FastAPI) -> None:

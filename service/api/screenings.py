@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 
@@ -13,16 +12,13 @@ from fastapi import APIRouter, Request, Response
 from service.api import models
 from service.api.answers import is_id, stored, under_way
 from service.api.bodies import ScreeningRequest, decode, read_json
-from service.api.problems import Problem, described
+from service.api.problems import described
 from service.api.service import Service, TheService
+from service.api.wishes import CALLER, WISHES, read_wish
 from service.screening.patient import reference_of, today
-from service.work.model import Key
 from service.work.orders import ScreenOrder
 
 router = APIRouter(prefix="/api/v1", tags=["screenings"])
-
-CALLER = "anyone"  # nobody's token is verified yet
-_KEY_LENGTH = 255
 
 _SCREENED: dict[int | str, dict[str, Any]] = {
     200: {"model": models.Screening, "description": "All criteria judged, with the evidence."},
@@ -40,20 +36,7 @@ _POST: dict[str, Any] = {
         "required": True,
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ScreeningRequest"}}},
     },
-    "parameters": [
-        {
-            "name": "Prefer",
-            "in": "header",
-            "description": "`respond-async` (RFC 7240): answered as soon as the request is kept.",
-            "schema": {"type": "string"},
-        },
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "description": "The same key with the same body gives the same screening, for seven days.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": _KEY_LENGTH, "pattern": "^[!-~]+$"},
-        },
-    ],
+    "parameters": WISHES,
 }
 
 
@@ -85,23 +68,14 @@ async def screen(request: Request, service: TheService) -> Response:
     Numbers keep their decimals as written. Of equal keys in one JSON object the last wins.
     Whatever is answered with 2xx is kept: it gets one result, whatever happens to the service.
     """
-    key = request.headers.get("idempotency-key")
-    if key is not None and not _is_key(key):
-        detail = f"An Idempotency-Key is 1 to {_KEY_LENGTH} printable ASCII characters without spaces."
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-idempotency-key", detail)
+    wish = read_wish(request)
     # Whoever sends slowly keeps nobody from a place.
     body = await read_json(request, service.limits.body_bytes, service.limits.body_seconds)
-    later = _prefers_later(request)
     with service.place():
         loop = asyncio.get_running_loop()
         wanted = await loop.run_in_executor(service.worker, decode, body, service.limits.entries)
-        known_by = Key(CALLER, key, sha256(body).hexdigest()) if key is not None else None
-        accepted = await service.desk.accept(_order(service, wanted), known_by, at_once=not later)
-        if not later:
-            await service.desk.run(accepted)
-    if later:
-        return under_way(accepted.screening)
-    return stored(accepted.screening, *await service.desk.awaited(accepted.screening))
+        id_ = await service.take(_order(service, wanted), wish.key_of(CALLER, body), later=wish.later)
+    return under_way(id_) if wish.later else stored(id_, *await service.desk.awaited(id_))
 
 
 @router.get(
@@ -136,12 +110,3 @@ def _order(service: Service, wanted: ScreeningRequest) -> ScreenOrder:
         write_back=wanted.write_back,
         caller=CALLER,
     )
-
-
-def _prefers_later(request: Request) -> bool:
-    wishes = ",".join(request.headers.getlist("prefer")).split(",")
-    return any(wish.partition(";")[0].strip().lower() == "respond-async" for wish in wishes)
-
-
-def _is_key(key: str) -> bool:
-    return 0 < len(key) <= _KEY_LENGTH and all("!" <= character <= "~" for character in key)

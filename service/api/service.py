@@ -12,8 +12,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from service.api.problems import Problem
+from service.cds.door import CdsHooks
 from service.screening.patient import Screener
 from service.work.desk import Desk
+from service.work.model import Key
+from service.work.orders import ScreenOrder
 
 RETRY_WHEN_BUSY = 1  # seconds
 
@@ -37,6 +40,7 @@ class Service:
     worker: Executor  # decodes and judges, off the event loop
     desk: Desk  # keeps what is accepted
     keys: Sequence[Mapping[str, str]] = ()  # the public parts of those by which we sign, as JWKs
+    cds: CdsHooks | None = None
     under_way: int = 0
 
     def screener(self, study: str | None) -> Screener:
@@ -51,6 +55,16 @@ class Service:
     def busy(self) -> bool:
         """Whether no further screening is taken now."""
         return self.under_way >= self.limits.screenings
+
+    async def take(self, order: ScreenOrder, key: Key | None, *, later: bool) -> str:
+        """Keep a request and, unless it may be done later, do it; return the id of its screening.
+
+        Raises as ``Desk.accept`` and ``Desk.run``.
+        """
+        accepted = await self.desk.accept(order, key, at_once=not later)
+        if not later:
+            await self.desk.run(accepted)
+        return accepted.screening
 
     @contextmanager
     def place(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from fhir.resources.R4B.operationdefinition import OperationDefinition
 
@@ -79,6 +80,23 @@ def write_operation(operation: Operation, base: str) -> Resource:
     }
     OperationDefinition.model_validate(definition)
     return definition
+
+
+def write_operations(base: str, url: str) -> Resource:
+    """Return every OperationDefinition as a searchset; ``url`` is the address of our own FHIR server."""
+    found = [write_operation(operation, base) for operation in OPERATIONS]
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "total": len(found),
+        "link": [{"relation": "self", "url": f"{url}/OperationDefinition"}],
+        "entry": [
+            {"fullUrl": f"{url}/OperationDefinition/{each['id']}", "resource": each, "search": {"mode": "match"}}
+            for each in found
+        ],
+    }
+    Bundle.model_validate(bundle)
+    return bundle
 
 
 def write_capabilities(base: str, url: str, now: datetime) -> Resource:

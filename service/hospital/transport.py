@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from service import __version__
+from service import __version__, metrics, tracing
 from service.errors import Never, SettingError, TryLater
 from service.hospital.breaker import Breaker
 from service.hospital.refusals import Unsent, retry_after
@@ -112,6 +112,13 @@ class Transport:
         subclass ``Paused`` while the server is left in peace, and ``Never`` when its certificate is not to be
         trusted, ours is not taken, or its answer does not fit into memory.
         """
+        with tracing.span(f"{method} {what}", tracing.CLIENT) as span, metrics.hospital() as outcome:
+            reply = await self._sent(method, url, what, headers, content)
+            outcome.append(str(reply.status))
+            span.set_attribute("http.response.status_code", reply.status)
+        return reply
+
+    async def _sent(self, method: str, url: str, what: str, headers: Mapping[str, str], content: bytes | None) -> Reply:
         host = urlsplit(url).hostname or ""
         async with self._free:
             self._breaker.enter(host)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from service.work.model import UNDER_WAY, Accepted, Filter, JobState, Key, Kind, NewJob, StoredScreening
+from service.work.model import UNDER_WAY, Accepted, Filter, JobCount, JobState, Key, Kind, NewJob, StoredScreening
 from service.work.orders import ScreenOrder, write_order
 from service.work.ports import LeaseLost
 from service.work.worker import Worker
@@ -75,6 +75,10 @@ class Desk:
     async def listed(self, wanted: Filter) -> list[StoredScreening]:
         """Return results. Raises ``StoreDown``."""
         return await self.worker.jobs.store.screenings(wanted)
+
+    async def counts(self) -> list[JobCount]:
+        """Return how many jobs of each kind stand how. Raises ``StoreDown``."""
+        return await self.worker.jobs.store.counts()
 
     async def check(self) -> None:
         """Raise ``StoreDown`` where nothing could be kept now."""

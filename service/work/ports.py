@@ -12,6 +12,7 @@ from service.work.model import (
     Audit,
     Claim,
     Filter,
+    JobCount,
     JobState,
     Key,
     Kind,
@@ -105,6 +106,10 @@ class Store(Protocol):
 
     async def screenings(self, wanted: Filter) -> list[StoredScreening]:
         """Return results."""
+        ...
+
+    async def counts(self) -> list[JobCount]:
+        """Return how many jobs of each kind stand how."""
         ...
 
     async def purge(self, kept: timedelta | None) -> int:

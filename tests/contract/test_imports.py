@@ -26,6 +26,8 @@ DOORS = {
     "fastapi": ("api/", "worklist/", "app.py"),
     "httpx": ("hospital/transport.py",),
     "joserfc": ("hospital/keys.py", "trust/signed.py"),
+    "opentelemetry": ("tracing.py",),
+    "prometheus_client": ("metrics.py",),
     "requests": ("client.py",),
     "sqlalchemy": ("store/",),
     "typer": ("cli.py", "cli_keys.py", "cli_store.py"),
