@@ -68,8 +68,14 @@ def versioned(subject: Resource) -> str | None:
 
 
 def says_we_wrote(view: View | None, subject: Resource) -> bool:
-    """Whether our own GuidanceResponse says that the subject's very status was written by us."""
-    return view is not None and view.person_status is None and view.status == subject.get("status")
+    """Whether our own GuidanceResponse says that the subject's very status was written by us, or is about to be.
+
+    Where there are no transactions, the result is written before the subject: what the subject holds in between
+    is the version that it replaces.
+    """
+    if view is None or view.person_status is not None:
+        return False
+    return view.status == subject.get("status") or (view.replaces is not None and view.replaces == versioned(subject))
 
 
 def others_since(provenances: Iterable[Resource], guidance: Resource, study: Study) -> bool:

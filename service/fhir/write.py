@@ -9,6 +9,7 @@ import msgspec
 
 from service.eligibility.results import Screening
 from service.eligibility.study import Study
+from service.fhir.whose_status import versioned
 from service.fhir.write_entries import Entries, Resource
 from service.fhir.write_guidance import view_of, write_guidance
 from service.fhir.write_names import (
@@ -33,6 +34,7 @@ class Known(NamedTuple):
     guidance: Resource | None = None
     listing: Resource | None = None  # the study's screening list
     person_status: str | None = None  # the subject's status, where it is a person's
+    takes_subjects: bool = True  # whether it keeps ResearchSubjects at all
 
 
 def encode(resource: Resource) -> bytes:
@@ -46,12 +48,14 @@ def write_transaction(screening: Screening, known: Known, now: datetime, *, as_t
     ``now`` needs an offset. A status that is a person's is left out of it. What exists is written over
     with ``ifMatch``, what does not is made with ``ifNoneExist``. ``as_text``: see ``write_provenance``.
     """
-    view = view_of(screening, known.person_status)
+    ours = known.subject if known.person_status is None else None
+    replaces = versioned(ours) if ours is not None and ours["status"] != screening.status else None
+    view = view_of(screening, known.person_status, replaces)
     entries = Entries()
     study = put_study(entries, screening.study, known.study)
     device = put_device(entries, screening.study, known.device)
     targets = []
-    if known.person_status is None:
+    if known.person_status is None and known.takes_subjects:
         targets.append(_put_subject(entries, screening, known.subject, study))
     guidance = write_guidance(screening, view, device, now)
     if known.guidance is None:

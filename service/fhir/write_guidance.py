@@ -34,6 +34,7 @@ class View(NamedTuple):
     rules: str  # version and hash
     criteria: dict[str, CriterionView]
     person_status: str | None = None  # the status that a person had set when this was written
+    replaces: str | None = None  # the version of the ResearchSubject, ours, over which the status is written
 
     def same_as(self, other: View) -> bool:
         """Whether nothing changed: the version of the rules and a person's status do not count, their hash does."""
@@ -44,7 +45,7 @@ class View(NamedTuple):
         return self.rules.rpartition(" ")[2]
 
 
-def view_of(screening: Screening, person_status: str | None = None) -> View:
+def view_of(screening: Screening, person_status: str | None = None, replaces: str | None = None) -> View:
     """Return the view that a screening gives."""
     rulebook = screening.study.rulebook
     return View(
@@ -62,6 +63,7 @@ def view_of(screening: Screening, person_status: str | None = None) -> View:
             for result in screening.criteria
         },
         person_status,
+        replaces,
     )
 
 
@@ -107,7 +109,8 @@ def read_view(guidance: Resource) -> View | None:
             values[parameter["name"]] = _value(parameter)
     if not {"status", "rules"} <= values.keys():
         return None
-    return View(values["status"], values.get("priority"), values["rules"], criteria, values.get("person-status"))
+    theirs, replaces = values.get("person-status"), values.get("replaces")
+    return View(values["status"], values.get("priority"), values["rules"], criteria, theirs, replaces)
 
 
 def _write_view(view: View) -> list[Resource]:
@@ -117,6 +120,8 @@ def _write_view(view: View) -> list[Resource]:
     parameters.append({"name": "rules", "valueString": view.rules})
     if view.person_status is not None:
         parameters.append({"name": "person-status", "valueCode": view.person_status})
+    if view.replaces is not None:
+        parameters.append({"name": "replaces", "valueString": view.replaces})
     parameters += ({"name": id_, "part": _write_criterion(criterion)} for id_, criterion in view.criteria.items())
     return parameters
 

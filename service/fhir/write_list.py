@@ -19,15 +19,17 @@ _LISTED = {1, 2, 3}  # priorities; 4 is never shown to anyone unasked
 def write_list(screening: Screening, known: Known, item: str, now: datetime) -> Resource | None:
     """Return the transaction that puts right what the list says of one patient; ``None`` where it is right.
 
-    ``item`` is the reference of the patient's ResearchSubject, ``known.listing`` the List as read. Who was
-    listed stays listed. Where the status is a person's, our own view of it stands in the entry's flag.
+    ``item`` is the reference of the patient's ResearchSubject (of the Patient on a server that takes none),
+    ``known.listing`` the List as read. Who was listed stays listed. Where the status is a person's, or stands
+    nowhere else, our own view of it is the entry's flag.
     """
     old = known.listing or {}
     mine = next((entry for entry in old.get("entry", []) if _item(entry) == item), None)
     if mine is None and screening.priority not in _LISTED:
         return None
     first = {"item": {"reference": item}, "date": now.isoformat(timespec="seconds")}
-    line = _flagged(mine or first, screening.status if known.person_status is not None else None)
+    told = known.takes_subjects and known.person_status is None  # by the ResearchSubject itself
+    line = _flagged(mine or first, None if told else screening.status)
     if line == mine:
         return None
     entries = Entries()

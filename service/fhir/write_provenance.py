@@ -48,5 +48,11 @@ def write_provenance(
     return provenance | ({"entity": entities} if entities else {})
 
 
+def named_by_text(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Return a Provenance whose records are named by text alone."""
+    entities = [entity | {"what": {"display": entity["what"]["display"]}} for entity in provenance.get("entity", [])]
+    return provenance | ({"entity": entities} if entities else {})
+
+
 def _record(source: str, *, as_text: bool) -> dict[str, str]:
     return {"display": source} if as_text else {"reference": source, "display": source}

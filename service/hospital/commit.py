@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable, Collection
 from http import HTTPStatus
 from typing import Any
 
 import stamina
 
 from service.errors import Never, ServerError, TryLater
+from service.fhir.write_provenance import named_by_text
 from service.hospital.client import FhirClient
 from service.hospital.pages import all_pages
 from service.hospital.ports import Kept, Params, Resource
 from service.hospital.refusals import GONE, Conflict, Refused, refusal
 
-_NO_TRANSACTIONS = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
+# Also of a reference to a record that is not there: of a chart brought by the caller, or deleted.
+CONTENT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+_UNKNOWN = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
+_DISPENSABLE = {"List"}  # a result stands without it; of other types the site has to say that there are none
 _SHARED = ("ResearchStudy/", "Device/")  # by all patients: other writers may refer to them already
+_LAST = ("ResearchSubject", "Provenance")  # in single writes, in this order
 _LOCATION = re.compile(r"([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})(?:/_history/([A-Za-z0-9.-]{1,64}))?\Z")
 
 
 class HospitalShelf:
-    """Keeps resources on a FHIR server."""
+    """Keeps resources on a FHIR server, ``without`` those types that it is known not to take."""
 
-    def __init__(self, client: FhirClient) -> None:
+    def __init__(self, client: FhirClient, without: Collection[str] = ()) -> None:
         self._client = client
-        self._whole = True  # until it does a part of a transaction
+        self._without = set(without)
+        self.takes_transactions = True  # until it does a part of one
 
     async def find(self, kind: str, params: Params) -> list[Resource]:
-        page = await self._client.search(kind, [*params, ("_count", str(self._client.server.page_size))])
+        try:
+            page = await self._client.search(kind, [*params, ("_count", str(self._client.server.page_size))])
+        except Refused as error:
+            if kind not in _DISPENSABLE or error.status not in _UNKNOWN:
+                raise
+            self._without.add(kind)  # not asked again
+            return []
         found = await all_pages(self._client, page)
         if not found.complete:
             raise TryLater(f"{self._client.host} gave only a part of a search of {kind}.")
         return [resource for resource, _ in found.records if resource.get("resourceType") == kind]
+
+    def takes(self, kind: str) -> bool:
+        return kind not in self._without
 
     async def holds(self, reference: str) -> bool:
         try:
@@ -44,21 +60,21 @@ class HospitalShelf:
 
     async def commit(self, transaction: Resource) -> list[Kept]:
         entries = transaction["entry"]
-        if not self._whole:
-            return await self._one_by_one(entries)
+        if not self.takes_transactions:
+            return await one_by_one(entries, self._write)
         try:
             answer = await self._client.transaction(transaction)
         except Refused as error:
-            if error.status not in _NO_TRANSACTIONS:
+            if error.status not in _UNKNOWN:
                 raise
-            return await self._one_by_one(entries)
+            return await one_by_one(entries, self._write)
         told = answer.get("entry", [])
         if len(told) != len(entries) or not all(each.get("response", {}).get("status") for each in told):
             raise TryLater(f"{self._client.host} did not say what became of a transaction.")
         kept = [_told(*each) for each in zip(entries, told, strict=True)]
         refused = [each["response"] for each in told if not _is_done(each)]
         if refused:
-            self._whole = False
+            self.takes_transactions = False
             pairs = zip(entries, told, kept, strict=True)
             await self._take_back([(entry["request"], one) for entry, each, one in pairs if _is_done(each)])
             what = "transaction, of which it did a part that was taken back"
@@ -90,28 +106,35 @@ class HospitalShelf:
                 f"taken back: {error} Ask for transactions that are done whole or not at all."
             ) from None
 
-    async def _one_by_one(self, entries: list[Resource]) -> list[Kept]:
-        """Write in an order that is safe to break off after any step.
-
-        A new result goes before the new subject: the next run finds no subject and goes on. A subject is
-        changed before the result that says so: when somebody else was first, nothing else is written.
-        """
-        places: dict[str, str] = {}
-        kept: dict[int, Kept] = {}
-        for index in sorted(range(len(entries)), key=lambda at: _turn(entries[at])):
-            kept[index] = await self._write(entries[index], places)
-        return [kept[index] for index in range(len(entries))]
-
-    async def _write(self, entry: Resource, places: dict[str, str]) -> Kept:
-        request, resource = entry["request"], resolve(entry["resource"], places)
+    async def _write(self, entry: Resource) -> Kept:
+        request, resource = entry["request"], entry["resource"]
         if request["method"] == "PUT":
             answer = await self._client.update(resource, request["ifMatch"])
         else:
             answer = await self._client.create(resource, request.get("ifNoneExist"))
         place = answer.location or f"{resource['resourceType']}/{answer.body.get('id', resource.get('id', ''))}"
-        kept = _kept(place, answer.etag, answer.status, request)
-        places[entry.get("fullUrl", "")] = kept.reference
-        return kept
+        return _kept(place, answer.etag, answer.status, request)
+
+
+async def one_by_one(entries: list[Resource], write: Callable[[Resource], Awaitable[Kept]]) -> list[Kept]:
+    """Write the entries of a transaction singly, in an order that is safe to break off after any step.
+
+    The result goes before the subject, for it says which version of it is replaced: a status of ours stays ours
+    where the next step fails, and a new subject that is not made yet is made by the next screening.
+    """
+    places: dict[str, str] = {}
+    kept: dict[int, Kept] = {}
+    for index in sorted(range(len(entries)), key=lambda at: _turn(entries[at])):
+        entry = entries[index]
+        resource = resolve(entry["resource"], places)
+        try:
+            kept[index] = await write(entry | {"resource": resource})
+        except Refused as error:
+            if resource["resourceType"] != "Provenance" or error.status not in CONTENT_REFUSED:
+                raise
+            kept[index] = await write(entry | {"resource": named_by_text(resource)})
+        places[entry.get("fullUrl", "")] = kept[index].reference
+    return [kept[index] for index in range(len(entries))]
 
 
 def resolve(value: Any, places: dict[str, str]) -> Any:
@@ -125,10 +148,7 @@ def resolve(value: Any, places: dict[str, str]) -> Any:
 
 
 def _turn(entry: Resource) -> int:
-    kind = entry["resource"]["resourceType"]
-    if kind == "Provenance":
-        return 2
-    return 1 if kind == "ResearchSubject" and entry["request"]["method"] == "POST" else 0
+    return _LAST.index(kind) if (kind := entry["resource"]["resourceType"]) in _LAST else -1
 
 
 def _status(response: Resource) -> int:

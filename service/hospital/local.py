@@ -35,6 +35,10 @@ class LocalShelf:
         resources = [decode(path.read_bytes()) for path in sorted((self._folder / kind).glob("*.json"))]
         return [item for item in resources if all(_matches(item, name, value) for name, value in params)]
 
+    def takes(self, kind: str) -> bool:  # noqa: ARG002 - the port's signature
+        """Whether resources of this type are kept there: all are."""
+        return True
+
     async def holds(self, reference: str) -> bool:  # noqa: ARG002 - the port's signature
         """Whether the patient is there: always, for the charts lie beside the folder."""
         return True

@@ -39,6 +39,10 @@ class Shelf(Protocol):
         """Return every resource of ``kind`` that matches. Raises ``TryLater`` rather than return a part."""
         ...
 
+    def takes(self, kind: str) -> bool:
+        """Whether resources of this type are kept there."""
+        ...
+
     async def holds(self, reference: str) -> bool:
         """Whether ``Type/id`` exists there."""
         ...

@@ -15,13 +15,13 @@ from service.fhir.whose_status import is_about, others_since, says_we_wrote, ver
 from service.fhir.write import Known, write_transaction
 from service.fhir.write_guidance import read_view, view_of
 from service.fhir.write_names import device_identifier, guidance_identifier, registry_number, token
-from service.hospital.ports import Kept, Resource, Shelf, SubjectVersions
+from service.hospital.commit import CONTENT_REFUSED
+from service.hospital.ports import Kept, Params, Resource, Shelf, SubjectVersions
 from service.hospital.refusals import Conflict, Refused
 from service.hospital.screening_list import find_list, put_on_list
 from service.hospital.turns import in_turn
 from service.screening.ports import Written
 
-_CONTENT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 _ABOUT_THE_PATIENT = ("ResearchSubject/", "GuidanceResponse/")
 
 
@@ -55,22 +55,24 @@ async def _decide(
     known, listing = await asyncio.gather(
         _look_up(shelf, screening.study, screening.patient, versions), find_list(shelf, screening.study)
     )
-    if known.subject is None and screening.without_disease:
+    if screening.without_disease and not _has_result(known):
         return Written(done=False, why="no-disease-on-record")
     kept: list[Kept] = []
     if not _is_unchanged(screening, known):
         if known.subject is None and known.guidance is None and not await shelf.holds(screening.patient):
             return Written(done=False, why="patient-not-on-write-server")
         kept = await _write_result(shelf, screening, known, now, versions, as_text=as_text)
-    subject = f"ResearchSubject/{known.subject['id']}" if known.subject else _made(kept, "ResearchSubject")
+    item = f"ResearchSubject/{known.subject['id']}" if known.subject else _made(kept, "ResearchSubject")
     known = known._replace(
         study=known.study or _made(kept, "ResearchStudy"),
         device=known.device or _made(kept, "Device"),
         listing=listing,
     )
     written = tuple(one.reference for one in kept if one.done)
-    if subject is not None:  # a server that does not tell where it put it tells the next screening
-        written += await put_on_list(shelf, screening, known, subject, now)
+    if not known.takes_subjects:
+        item = screening.patient
+    if item is not None and shelf.takes("List"):  # where it did not tell the place, it tells the next screening
+        written += await put_on_list(shelf, screening, known, item, now)
     why = None if written else "unchanged"
     return Written(done=bool(written), resources=written, why=why, person_status=known.person_status)
 
@@ -112,7 +114,9 @@ async def _take_back(shelf: Shelf, kept: Iterable[Kept]) -> None:
 
 async def _look_up(shelf: Shelf, study: Study, patient: str, versions: SubjectVersions | None) -> Known:
     known = await _look(shelf, study, patient, versions)
-    if known.guidance is not None and known.subject is None:  # made between the searches, or deleted by a person
+    if (
+        known.guidance is not None and known.subject is None and known.takes_subjects
+    ):  # made between the searches, or deleted by a person
         known = await _look(shelf, study, patient, versions)
     return known
 
@@ -122,7 +126,7 @@ async def _look(shelf: Shelf, study: Study, patient: str, versions: SubjectVersi
     studies, devices, subjects, guidances = await asyncio.gather(
         shelf.find("ResearchStudy", [("identifier", number)]),
         shelf.find("Device", [("identifier", token(device_identifier(study)))]),
-        shelf.find("ResearchSubject", [("individual", patient)]),
+        _find_taken(shelf, "ResearchSubject", [("individual", patient)]),
         shelf.find("GuidanceResponse", [("identifier", token(guidance_identifier(study, patient)))]),
     )
     references = {f"ResearchStudy/{resource['id']}" for resource in studies}
@@ -136,7 +140,17 @@ async def _look(shelf: Shelf, study: Study, patient: str, versions: SubjectVersi
         subject=subject,
         guidance=guidance,
         person_status=str(persons[0].get("status")) if persons else None,
+        takes_subjects=shelf.takes("ResearchSubject"),
     )
+
+
+async def _find_taken(shelf: Shelf, kind: str, params: Params) -> list[Resource]:
+    return await shelf.find(kind, params) if shelf.takes(kind) else []
+
+
+def _has_result(known: Known) -> bool:
+    """Whether the patient has a ResearchSubject of this study, or what stands for one on a server that takes none."""
+    return (known.subject if known.takes_subjects else known.guidance) is not None
 
 
 async def _is_persons(
@@ -152,9 +166,9 @@ async def _is_persons(
 
 
 def _is_unchanged(screening: Screening, known: Known) -> bool:
-    if known.subject is None or known.guidance is None:
+    if not _has_result(known) or known.guidance is None:
         return False
-    if known.person_status is None and known.subject.get("status") != screening.status:
+    if known.subject is not None and known.person_status is None and known.subject.get("status") != screening.status:
         return False
     stored = read_view(known.guidance)
     return stored is not None and stored.same_as(view_of(screening))
@@ -167,9 +181,8 @@ async def _commit(shelf: Shelf, screening: Screening, known: Known, now: datetim
     try:
         return await shelf.commit(write_transaction(screening, known, now, as_text=as_text))
     except Refused as error:
-        if as_text or error.status not in _CONTENT_REFUSED:
+        if as_text or error.status not in CONTENT_REFUSED:
             raise
-    # The most likely cause: the records used are not on this server (a chart brought by the caller, a deletion).
     return await shelf.commit(write_transaction(screening, known, now, as_text=True))
 
 

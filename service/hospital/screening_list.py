@@ -19,7 +19,9 @@ from service.hospital.turns import in_turn
 
 
 async def find_list(shelf: Shelf, study: Study) -> Resource | None:
-    """Return the study's screening list, if there is one."""
+    """Return the study's screening list, if there is one on a shelf that takes lists."""
+    if not shelf.takes("List"):
+        return None
     lists = await shelf.find("List", [("identifier", token(list_identifier(study)))])
     return min(lists, key=lambda found: str(found["id"]), default=None)
 

@@ -130,13 +130,15 @@ async def test_without_transactions_a_first_write_goes_piece_by_piece(respx_mock
 
 
 async def test_without_transactions_a_lost_race_writes_nothing_else(respx_mock: respx.MockRouter) -> None:
-    """The subject is changed first: when its version is stale, neither result nor Provenance is written."""
+    """The result says which version of the subject it replaces: where that is stale, the Provenance is not written."""
     writes = single_writes(respx_mock, ResearchSubject=412)
 
     with pytest.raises(Conflict):
         await commit(LATER)
 
-    assert [(method, kind) for method, kind, _ in writes] == [("PUT", "ResearchSubject")]
+    assert [(method, kind) for method, kind, _ in writes] == [("PUT", "GuidanceResponse"), ("PUT", "ResearchSubject")]
+    told = {each["name"]: each.get("valueString") for each in writes[0][2]["contained"][0]["parameter"]}
+    assert told["replaces"] == "ResearchSubject/s1/_history/7"
 
 
 async def test_a_part_of_a_search_decides_nothing(respx_mock: respx.MockRouter) -> None:

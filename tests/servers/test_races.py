@@ -12,7 +12,6 @@ import pytest
 
 from service.hospital.client import FhirClient, Server
 from service.hospital.commit import HospitalShelf
-from service.hospital.ports import Kept
 from service.hospital.results import write_back
 from tests.servers.between import in_between
 from tests.servers.written import (
@@ -21,6 +20,7 @@ from tests.servers.written import (
     LIST,
     NOW,
     UNCHANGED,
+    Overtaken,
     about,
     exclude,
     found,
@@ -77,20 +77,6 @@ async def test_twenty_patients_at_once_are_all_on_the_one_list(server: str) -> N
     assert len(items) == len(before) + WRITERS
     assert all(item in items for item in before)
     assert [len(lines_of(server, patient)) for patient in patients] == [1] * WRITERS
-
-
-class Overtaken(HospitalShelf):
-    """A shelf on which a person sets a status between our read and our first write."""
-
-    def __init__(self, client: FhirClient, server: str, patient: str) -> None:
-        super().__init__(client)
-        self.waiting = [(server, patient)]
-
-    async def commit(self, transaction: dict[str, Any]) -> list[Kept]:
-        """Let the person go first."""
-        while self.waiting:
-            set_status(*self.waiting.pop(), "on-study")
-        return await super().commit(transaction)
 
 
 async def test_a_person_who_writes_between_our_read_and_our_write_wins(server: str) -> None:

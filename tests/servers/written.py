@@ -18,6 +18,7 @@ from service.fhir.read import Reader
 from service.hospital.client import FhirClient
 from service.hospital.commit import HospitalShelf
 from service.hospital.plan import Plan, plan_for
+from service.hospital.ports import Kept
 from service.hospital.records import fetch_chart_resources
 from service.hospital.results import write_back
 from service.screening.ports import Written
@@ -144,3 +145,17 @@ def lines_of(server: str, patient: str) -> list[Json]:
     [listed] = found(server, "List", identifier=LIST)
     reference = f"ResearchSubject/{subject_of(server, patient)['id']}"
     return [entry for entry in listed["entry"] if entry["item"]["reference"] == reference]
+
+
+class Overtaken(HospitalShelf):
+    """A shelf on which a person sets a status between our read and our first write."""
+
+    def __init__(self, client: FhirClient, server: str, patient: str) -> None:
+        super().__init__(client)
+        self.waiting = [(server, patient)]
+
+    async def commit(self, transaction: dict[str, Any]) -> list[Kept]:
+        """Let the person go first."""
+        while self.waiting:
+            set_status(*self.waiting.pop(), "on-study")
+        return await super().commit(transaction)
