@@ -24,6 +24,7 @@ class Exchange:
     body: bytes
     upstream: tuple[str, int]
     writer: asyncio.StreamWriter
+    forwards_host: bool
 
     @property
     def what(self) -> str:
@@ -41,6 +42,8 @@ class Exchange:
         """Let the server work on the request, or on one with another body; return its answer, in one piece."""
         body = self.body if body is None else body
         lines = [line for line in self.head.split(b"\r\n") if line and not _OF_THE_HOP.match(line)]
+        if not self.forwards_host:
+            lines = [line for line in lines if not line.lower().startswith(b"host:")] + [b"Host: inside:8080"]
         reader, writer = await asyncio.open_connection(*self.upstream)
         writer.write(b"\r\n".join([*lines, _CLOSE, b"Content-Length: %d" % len(body), b"", body]))
         try:
@@ -72,6 +75,7 @@ class FaultProxy:
     """Passes everything on but what ``faults`` are for; use it as a context manager."""
 
     server: str
+    forwards_host: bool = True  # or the server calls itself otherwise
     faults: list[tuple[str, Fault]] = field(default_factory=list)  # (what they match, what happens), each used once
     seen: list[str] = field(default_factory=list)
     _served: list[asyncio.Task[None]] = field(default_factory=list)
@@ -102,7 +106,7 @@ class FaultProxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
-            exchange = Exchange(head, b"", self._upstream, writer)
+            exchange = Exchange(head, b"", self._upstream, writer, self.forwards_host)
             exchange.body = await reader.readexactly(int(exchange.header("content-length") or 0))
             self.seen.append(exchange.what)
             await self._fault_for(exchange.what)(exchange)
