@@ -9,7 +9,7 @@ import msgspec
 from service.eligibility.chart import Person
 from service.eligibility.results import Screening
 
-_NOTHING = msgspec.Raw()
+_NONE = msgspec.Raw(b"null")
 
 
 class ScreenOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +18,7 @@ class ScreenOrder(msgspec.Struct, frozen=True, kw_only=True):
     study: str
     as_of: date
     patient: str | None = None  # Patient/id
-    bundle: msgspec.Raw = _NOTHING
+    bundle: msgspec.Raw = _NONE
     write_back: bool = False
     trigger: str = "api"
     caller: str = ""
