@@ -15,6 +15,7 @@ from service.cds.door import CdsHooks
 from service.cds.prefetch import PATIENT_ID, templates
 from service.config import Settings
 from service.errors import SettingError
+from service.hospital.audit import AuditTrail
 from service.hospital.client import FhirClient, Server
 from service.hospital.lent import LentServers
 from service.hospital.origins import Origin
@@ -68,10 +69,13 @@ async def cds_hooks(
     async with AsyncExitStack() as stack:
         tls = Tls(authorities=settings.fhir.ca_file) if settings.fhir.ca_file else None
         keys = await stack.enter_async_context(PublishedKeys(tls))
-        clients = {
-            Origin.parse(server.base): await stack.enter_async_context(FhirClient(server))
-            for server in _servers(settings, tls)
-        }
+        clients, trails = {}, {}
+        for server in _servers(settings, tls):
+            origin = Origin.parse(server.base)
+            clients[origin] = await stack.enter_async_context(FhirClient(server))
+            # Not on the server itself: the token that a client lends is for reading.
+            trail = AuditTrail(server.base, None, settings.home / "reads.ndjson")
+            trails[origin] = await stack.enter_async_context(trail)
         ours = Origin.parse(settings.fhir_url) if settings.fhir_url else None
         vocabulary = load_vocabulary(mappings(settings), settings.site)
         advisors = {}
@@ -80,7 +84,7 @@ async def cds_hooks(
             advisors[name] = Advisor(
                 screener=screener,
                 templates=templates(plan.by_patient(PATIENT_ID)),
-                servers=LentServers(clients, ours, plan),
+                servers=LentServers(clients, trails, ours, screener.study, plan),
                 cards=store,
                 budget=settings.cds_budget_ms / 1000,
                 worklist=f"{settings.public}/worklist",

@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.access import hospital_servers, signing_keys
+from service.advisors import cds_hooks, trusted
 from service.api import create_api
 from service.api.service import Limits, Service
 from service.config import Settings
@@ -35,7 +36,7 @@ def create_app(settings: Settings, store: SqlStore) -> FastAPI:
     Raises ``DefinitionError`` where one is wrong or there is no study, and ``SettingError``.
     """
     hospital_servers(settings)  # refused before it listens, where it cannot be used
-    keys = jwks(signing_keys(settings))["keys"]
+    keys, clients = jwks(signing_keys(settings))["keys"], trusted(settings)
     # Where there is no study, asking for the first one tells why.
     screeners = [screener(settings, study) for study in study_ids(mappings(settings)) or (None,)]
     limits = Limits(
@@ -54,7 +55,8 @@ def create_app(settings: Settings, store: SqlStore) -> FastAPI:
             crew = Worker(Jobs(store, by_study), lease, settings.workers, kept)
             await stack.enter_async_context(crew.started())
             desk = Desk(crew, settings.max_queue)
-            yield Service(screeners=by_study, limits=limits, worker=worker, keys=keys, desk=desk)
+            cds = await stack.enter_async_context(cds_hooks(settings, by_study, store, clients))
+            yield Service(screeners=by_study, limits=limits, worker=worker, keys=keys, desk=desk, cds=cds)
 
     return create_api(opened)
 

@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from service import __version__
-from service.api import fhir, listing, models, operations, problems, screenings, studies
+from service.api import cds, cds_models, fhir, listing, models, operations, problems, screenings, studies
 from service.api.service import Service
 from service.api.watch import Watch
 
@@ -20,6 +20,7 @@ TAGS = [
     {"name": "screenings", "description": "Judge one patient, and see what was judged."},
     {"name": "studies", "description": "What is screened for."},
     {"name": "fhir", "description": "The same for callers who speak FHIR R4."},
+    {"name": "cds-hooks", "description": "Cards for clinicians, by CDS Hooks 2.0.1."},
     {"name": "operations", "description": "For whoever keeps the service running."},
 ]
 
@@ -50,7 +51,7 @@ def create_api(opened: Callable[[], AbstractAsyncContextManager[Service]]) -> Fa
     problems.install(app)
     for room in (screenings, listing, studies, operations):
         app.include_router(room.router, responses=problems.ANY_OTHER)
-    for router in fhir.routers:
+    for router in (*fhir.routers, cds.router):
         app.include_router(router)
     app.add_middleware(Watch)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
@@ -70,7 +71,13 @@ def describe(app: FastAPI) -> dict[str, Any]:
             contact=app.contact,
             license_info=app.license_info,
         )
-        extra = [(models.ScreeningRequest, "validation"), (models.Problem, "serialization")]
+        extra = [
+            (models.ScreeningRequest, "validation"),
+            (cds_models.HookRequest, "validation"),
+            (cds_models.FeedbackRequest, "validation"),
+            (cds_models.Outcome, "serialization"),
+            (models.Problem, "serialization"),
+        ]
         _, schemas = models_json_schema(extra, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
         app.openapi_schema["components"]["schemas"] |= schemas["$defs"]
     return app.openapi_schema

@@ -49,7 +49,7 @@ def _is_whole(kind: str, value: Any, patient: str) -> bool:
         return value.get("resourceType") == PATIENT and f"{PATIENT}/{value.get('id')}" == patient
     if value.get("resourceType") != "Bundle":  # an OperationOutcome, for one
         return False
-    links, entries, total = value.get("link") or [], value.get("entry") or [], value.get("total")
+    links, entries, total = value.get("link", []), value.get("entry", []), value.get("total")
     if not isinstance(links, list) or not isinstance(entries, list):
         return False
     if any(not isinstance(link, dict) or link.get("relation") == "next" for link in links):

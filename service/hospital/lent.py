@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from service.cds.ports import Access
+from service.eligibility.study import Study
+from service.hospital.audit import AuditTrail
 from service.hospital.client import FhirClient
 from service.hospital.credentials import bearer
 from service.hospital.origins import Origin
@@ -19,7 +21,9 @@ class LentServers:
     """The port ``ClientServers`` over clients that have no credentials of their own."""
 
     clients: Mapping[Origin, FhirClient]  # those that are listed
+    trails: Mapping[Origin, AuditTrail]  # where reads from them are recorded
     ours: Origin | None  # the hospital's own
+    study: Study
     plan: Plan
 
     def is_ours(self, server: str) -> bool:
@@ -32,9 +36,11 @@ class LentServers:
 
     async def fetch(self, access: Access, patient: str, kinds: Collection[str]) -> Pulled:
         """Fetch by the plan what is of ``kinds``, with the token that was lent and no other."""
-        client = self.clients[Origin.parse(access.server)].lent(bearer(access.token))
+        server = Origin.parse(access.server)
         wanted = self.plan._replace(kinds=tuple(kind for kind in self.plan.kinds if kind in kinds))
-        return await fetch_chart_resources(client, patient, wanted)
+        pulled = await fetch_chart_resources(self.clients[server].lent(bearer(access.token)), patient, wanted)
+        self.trails[server].read(self.study, patient)
+        return pulled
 
 
 def _origin(server: str) -> Origin | None:

@@ -20,8 +20,9 @@ def test_every_operation_documents_its_errors() -> None:
     operations = [(path, each) for path, methods in document["paths"].items() for each in methods.values()]
 
     assert len({operation["operationId"] for _, operation in operations}) == len(operations)
+    doors = {"fhir": "application/fhir+json", "cds-services": "application/json"}
     for path, operation in operations:
-        error = "application/fhir+json" if path.startswith("/fhir/") else "application/problem+json"
+        error = doors.get(path.split("/")[1], "application/problem+json")
         assert operation["summary"]
         assert operation["description"]
         assert error in operation["responses"]["default"]["content"]
