@@ -7,11 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from socket import socket
 from types import FrameType
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from service import tracing
 from service.access import hospital_servers, signing_keys
 from service.advisors import cds_hooks, trusted
 from service.api import create_api
@@ -28,6 +31,8 @@ from service.work.run import Jobs
 from service.work.worker import Worker
 
 STOP = 15  # seconds that requests under way have to end when the service stops; running jobs then have 10 more
+
+log = structlog.get_logger()
 
 
 def create_app(settings: Settings, store: SqlStore) -> FastAPI:
@@ -64,13 +69,14 @@ def create_app(settings: Settings, store: SqlStore) -> FastAPI:
 def serve(settings: Settings) -> None:
     """Serve until stopped. Raises as ``refuse_strangers`` and ``create_app`` do."""
     refuse_strangers(settings)
-    with open_store(settings.store, settings.home) as store:
+    with tracing.exported(), open_store(settings.store, settings.home) as store:
         app = create_app(settings, store)
         config = uvicorn.Config(
             app,
             host=settings.host,
             port=settings.port,
             access_log=False,  # a URL may name a patient
+            log_config=None,  # what it logs goes the way of all logs
             server_header=False,
             timeout_graceful_shutdown=STOP,
         )
@@ -82,6 +88,12 @@ def serve(settings: Settings) -> None:
 
 class Server(uvicorn.Server):
     """uvicorn, which says at the first signal to stop that no more work is taken."""
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Begin to listen, and log where."""
+        await super().startup(sockets)
+        if self.started:
+            log.info("serving", host=self.config.host, port=self.config.port)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Close the desk, then stop."""
