@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import structlog
 
+from service import metrics
 from service.cds.cards import WORTH_A_CARD, card_id, write_card
 from service.cds.ports import Access, Cards, ClientServers
 from service.cds.prefetch import read_prefetch
@@ -105,6 +106,7 @@ class Advisor:
         order = ScreenOrder(study=screener.study.record.id, as_of=today(), trigger=TRIGGER, caller=call.caller)
         id_ = str(uuid4())
         await self.cards.keep(stored(id_, kept, order), Audit("screened", call.caller, kept.patient, id_))
+        metrics.screened(order.study, result, TRIGGER)
         if isinstance(result, NotScreened) or result.priority not in WORTH_A_CARD:
             return []
         card = card_id(result, call.caller, call.user)
