@@ -32,6 +32,13 @@ class Urls(tuple[Url, ...]):
     __slots__ = ()
 
 
+class Kinds(tuple[str, ...]):
+    """Resource types that we write and a server may lack, written with commas between them."""
+
+    __slots__ = ()
+    DISPENSABLE = ("ResearchSubject", "GuidanceResponse", "List", "AuditEvent")
+
+
 class Endpoint(str):
     """An absolute address that is used as it is written, its last slash included."""
 
@@ -82,6 +89,7 @@ class Settings:
     fhir_url: Url | None = None
     fhir_write_url: Url | None = None
     fhir_write_patient_system: str | None = None
+    fhir_write_without: Kinds = field(default_factory=Kinds)  # what the write server does not take
     fhir_allowed: Urls = field(default_factory=Urls)  # further servers that a CDS client may name
     fhir: Access = field(default_factory=Access)
     fhir_write: Access = field(default_factory=Access)
@@ -157,8 +165,17 @@ def _special(kind: type, value: Any) -> Any:
         return _token(value.strip())
     if kind is Urls:
         return Urls(read_url(part.strip()) for part in value.split(","))
+    if kind is Kinds:
+        return _kinds(value)
     url = read_url(value.strip())
     return Endpoint(value.strip()) if kind is Endpoint else url
+
+
+def _kinds(value: str) -> Kinds:
+    kinds = Kinds(part.strip() for part in value.split(","))
+    if not set(kinds) <= set(Kinds.DISPENSABLE):
+        raise ValueError(f"Expected some of {', '.join(Kinds.DISPENSABLE)}")
+    return kinds
 
 
 def _token(value: str) -> Token:

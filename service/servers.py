@@ -11,8 +11,12 @@ from service.access import hospital_servers
 from service.config import Settings
 from service.eligibility.chart import Person
 from service.eligibility.results import Screening
+from service.eligibility.study import Study
+from service.hospital.audit import AuditTrail
 from service.hospital.client import FhirClient
 from service.hospital.commit import HospitalShelf
+from service.hospital.kept_here import KeptHere
+from service.hospital.local import LocalShelf
 from service.hospital.origins import Origin
 from service.hospital.patients import find_patient
 from service.hospital.plan import Plan, plan_for
@@ -31,10 +35,14 @@ class HospitalRecords:
 
     client: FhirClient
     plan: Plan
+    study: Study
+    trail: AuditTrail
 
     async def fetch(self, patient: str) -> Pulled:
-        """Fetch what the study's notions need."""
-        return Pulled(*await fetch_chart_resources(self.client, patient, self.plan))
+        """Fetch what the study's notions need, and record that the chart was read."""
+        pulled = Pulled(*await fetch_chart_resources(self.client, patient, self.plan))
+        self.trail.read(self.study, patient)
+        return pulled
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,19 @@ class PostedResults:
         return screening.person_status if self.elsewhere else None
 
 
+def _shelf(settings: Settings, writer: FhirClient) -> Shelf:
+    shelf = HospitalShelf(writer, settings.fhir_write_without)
+    if "GuidanceResponse" not in settings.fhir_write_without:
+        return shelf
+    return KeptHere(shelf, LocalShelf(settings.home / "kept_here"), {"GuidanceResponse"})
+
+
+def _trail(settings: Settings, reader: FhirClient, writer: FhirClient | None) -> AuditTrail:
+    """Return where reads are recorded: on the server itself, where it is also written to."""
+    takes = writer is reader and "AuditEvent" not in settings.fhir_write_without
+    return AuditTrail(reader.base, reader if takes else None, settings.home / "reads.ndjson")
+
+
 def _results(settings: Settings, shelf: Shelf, versions: SubjectVersions | None) -> PostedResults:
     reads, writes = settings.fhir_url, settings.fhir_write_url
     if writes is None or (reads is not None and Origin.parse(writes) == Origin.parse(reads)):
@@ -103,14 +124,16 @@ async def connected(
             writer = reader
         else:
             writer = await stack.enter_async_context(FhirClient(servers.writes))
+        trail = await stack.enter_async_context(_trail(settings, reader, writer)) if reader is not None else None
+        shelf = _shelf(settings, writer) if writer is not None else None
 
         def join(unconnected: Screener) -> Screener:
             joined = unconnected
-            if reader is not None:
+            if reader is not None and trail is not None:
                 plan = plan_for(unconnected.study, load_vocabulary(mappings(settings), settings.site))
-                joined = replace(joined, records=HospitalRecords(reader, plan))
-            if writer is not None:
-                joined = replace(joined, results=_results(settings, HospitalShelf(writer), versions))
+                joined = replace(joined, records=HospitalRecords(reader, plan, unconnected.study, trail))
+            if shelf is not None:
+                joined = replace(joined, results=_results(settings, shelf, versions))
             return joined
 
         yield join

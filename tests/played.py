@@ -27,6 +27,7 @@ class Played:
         self.shelf, self.asked, self._knows_identifiers = LocalShelf(folder), list[str](), knows_identifiers
         self.down = False
         router.post(base).mock(side_effect=self._commit)
+        router.post(f"{base}/AuditEvent").respond(201)
         router.post(url__regex=rf"{base}/(?P<kind>\w+)/_search").mock(side_effect=self._search)
         router.get(url__regex=rf"{base}/(?P<kind>\w+)/(?P<name>[\w-]+)").mock(side_effect=self._read)
 

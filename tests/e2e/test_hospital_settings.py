@@ -22,6 +22,7 @@ def hospital(monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter, samp
         httpx.Response(200, json={"resourceType": "Bundle", "type": "searchset", "total": 0})
     )
     respx_mock.post(SERVER).mock(httpx.Response(404))
+    respx_mock.post(f"{SERVER}/AuditEvent").mock(httpx.Response(404))
     return respx_mock
 
 

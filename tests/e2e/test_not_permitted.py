@@ -89,9 +89,9 @@ def test_files(candor: Candor, opposed: Json, tmp_path: Path, container: str) ->
 
 @pytest.mark.parametrize("write", [(), ("--write-back",)], ids=["shown", "written back"])
 def test_a_patient_of_the_hospital(candor: Candor, opposed: Json, hospital: Hospital, write: tuple[str, ...]) -> None:
-    """What is pulled from the server is not screened, and the server hears of no result."""
+    """What is pulled from the server is not screened; the server hears that the chart was read, and of no result."""
     refused(candor("screen", "--patient", "demo-01", *DAY, "--json", *write), opposed)
-    assert hospital.written == []
+    assert hospital.written == ["/AuditEvent"]
 
 
 @pytest.mark.parametrize("write", [False, True], ids=["shown", "written back"])
@@ -109,7 +109,7 @@ def test_over_http(opposed: Json, hospital: Hospital, tmp_path: Path, write: boo
 
     assert answer.status_code == 403
     assert answer.json() == {"title": "Forbidden", "status": 403} | ERROR
-    assert hospital.written == []
+    assert hospital.written == ([] if brought else ["/AuditEvent"])
 
 
 def test_whoever_is_not_opposed_is_screened(candor: Candor, sample: dict[str, Json], tmp_path: Path) -> None:
