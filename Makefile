@@ -56,6 +56,10 @@ mutation: $(VENV)/.test ## Change the rules bit by bit, list what no test notice
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" mutmut run $(if $(MODULE),"service.eligibility.$(MODULE).*")
 	@$(VENV)/bin/mutmut results | grep -Ev 'not checked|caught by type check' || echo "Nothing survived."
 
+.PHONY: crash
+crash: $(VENV)/.test $(VENV)/.node $(VENV)/.postgres ## Kill the service 200 times, inside all it does, and count what is lost
+	$(RUN) tests.crash $(KILLS)
+
 .PHONY: lock
 lock: $(VENV)/.uv ## Resolve the dependencies of pyproject.toml anew, with hashes
 	$(COMPILE) pyproject.toml --group test --output-file requirements-test.lock
