@@ -28,6 +28,7 @@ class Played:
         self.down = False
         router.post(base).mock(side_effect=self._commit)
         router.post(f"{base}/AuditEvent").respond(201)
+        router.get(f"{base}/metadata").respond(404)
         router.post(url__regex=rf"{base}/(?P<kind>\w+)/_search").mock(side_effect=self._search)
         router.get(url__regex=rf"{base}/(?P<kind>\w+)/(?P<name>[\w-]+)").mock(side_effect=self._read)
 

@@ -15,6 +15,7 @@ class TypeCapabilities(NamedTuple):
     interactions: frozenset[str]  # read, search-type, create, update …
     searches: frozenset[str]  # names of search parameters
     conditional_create: bool
+    update_create: bool  # an update makes what is not there, under the id that it names
 
 
 class Capabilities(NamedTuple):
@@ -50,6 +51,7 @@ def read_capabilities(statement: Resource, host: str) -> Capabilities:
             frozenset(_texts(each, "interaction", "code")),
             frozenset(_texts(each, "searchParam", "name")),
             each.get("conditionalCreate") is True,
+            each.get("updateCreate") is True,
         )
         for rest in rests
         for each in _objects(rest, "resource")

@@ -168,11 +168,12 @@ class FhirClient:
         headers = {"If-None-Exist": unless} if unless else {}
         return await self._ask("POST", kind, f"creation of {kind}", encode(resource), headers)
 
-    async def update(self, resource: Resource, match: str) -> Answer:
-        """Write over the version ``match`` (an ETag) of ``Type/id``, and over no other."""
+    async def update(self, resource: Resource, match: str | None) -> Answer:
+        """Write over the version ``match`` (an ETag) of ``Type/id``, and over no other; ``None``: over none at all."""
         kind = resource["resourceType"]
         place = f"{kind}/{resource['id']}"
-        return await self._ask("PUT", place, f"update of {kind}", encode(resource), {"If-Match": match})
+        condition = {"If-None-Match": "*"} if match is None else {"If-Match": match}
+        return await self._ask("PUT", place, f"update of {kind}", encode(resource), condition)
 
     async def delete(self, reference: str) -> None:
         """Delete ``Type/id``."""

@@ -11,7 +11,9 @@ import stamina
 
 from service.errors import Never, ServerError, TryLater
 from service.fhir.write_provenance import named_by_text
+from service.hospital.capabilities import Capabilities
 from service.hospital.client import FhirClient
+from service.hospital.creation import heeds_condition, is_conditional, made_once
 from service.hospital.pages import all_pages
 from service.hospital.ports import Kept, Params, Resource
 from service.hospital.refusals import GONE, Conflict, Refused, refusal
@@ -60,10 +62,38 @@ class HospitalShelf:
 
     async def commit(self, transaction: Resource) -> list[Kept]:
         entries = transaction["entry"]
+        declared = await self._declared() if any(map(is_conditional, entries)) else None
+        kept = await self._send([made_once(entry, declared) for entry in entries])
+        return [
+            one if heeds_condition(entry, declared) else await self._only(entry, one)
+            for entry, one in zip(entries, kept, strict=True)
+        ]
+
+    async def _declared(self) -> Capabilities | None:
+        try:
+            declared = await self._client.capabilities()
+        except ServerError:  # what it does not say of itself, it shows
+            return None
+        if declared.interactions and not declared.takes_transactions:
+            self.takes_transactions = False
+        return declared
+
+    async def _only(self, entry: Resource, made: Kept) -> Kept:
+        """Look whether another writer made the same at the same moment: then ours goes, if it is not the older one."""
+        if not made.done or not is_conditional(entry):
+            return made
+        kind, (name, _, value) = entry["resource"]["resourceType"], entry["request"]["ifNoneExist"].partition("=")
+        first = min(await self.find(kind, [(name, value)]), key=_age, default=None)
+        if first is None or f"{kind}/{first['id']}" == made.reference:
+            return made
+        await self.remove(made.reference)
+        return Kept(f"{kind}/{first['id']}", first.get("meta", {}).get("versionId"), done=False)
+
+    async def _send(self, entries: list[Resource]) -> list[Kept]:
         if not self.takes_transactions:
             return await one_by_one(entries, self._write)
         try:
-            answer = await self._client.transaction(transaction)
+            answer = await self._client.transaction({"resourceType": "Bundle", "type": "transaction", "entry": entries})
         except Refused as error:
             if error.status not in _UNKNOWN:
                 raise
@@ -95,7 +125,7 @@ class HospitalShelf:
         """Undo what a server did of a transaction that it takes for a batch. Raises ``Never`` where it lets nobody."""
         try:
             for request, kept in reversed(done):  # what refers to others first
-                if request["method"] == "PUT":
+                if "ifMatch" in request:
                     before = await self._client.read(f"{kept.reference}/_history/{_bare(request['ifMatch'])}")
                     await self._client.update(before, f'W/"{kept.version}"')
                 elif kept.done and not kept.reference.startswith(_SHARED):
@@ -109,7 +139,7 @@ class HospitalShelf:
     async def _write(self, entry: Resource) -> Kept:
         request, resource = entry["request"], entry["resource"]
         if request["method"] == "PUT":
-            answer = await self._client.update(resource, request["ifMatch"])
+            answer = await self._client.update(resource, request.get("ifMatch"))
         else:
             answer = await self._client.create(resource, request.get("ifNoneExist"))
         place = answer.location or f"{resource['resourceType']}/{answer.body.get('id', resource.get('id', ''))}"
@@ -149,6 +179,10 @@ def resolve(value: Any, places: dict[str, str]) -> Any:
 
 def _turn(entry: Resource) -> int:
     return _LAST.index(kind) if (kind := entry["resource"]["resourceType"]) in _LAST else -1
+
+
+def _age(resource: Resource) -> tuple[str, str]:
+    return str(resource.get("meta", {}).get("lastUpdated", "")), str(resource["id"])
 
 
 def _status(response: Resource) -> int:

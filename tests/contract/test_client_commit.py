@@ -18,7 +18,7 @@ from service.hospital.refusals import Conflict, Refused
 from service.hospital.results import write_back
 from tests.screenings import NOW, screening
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.respx(assert_all_called=False)]
 
 BASE = "https://fhir.hospital.example/r4"
 FIRST = write_transaction(screening(), Known(), NOW)
@@ -41,6 +41,12 @@ def _no_waiting() -> Iterator[None]:
     """Repeat without pauses."""
     with stamina.set_testing(True, attempts=2, cap=True):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _says_nothing_of_itself(respx_mock: respx.MockRouter) -> None:
+    """Play a server without a CapabilityStatement."""
+    respx_mock.get(f"{BASE}/metadata").respond(404)
 
 
 async def commit(transaction: dict[str, Any]) -> list[Kept]:
@@ -101,7 +107,8 @@ async def test_a_refused_transaction_is_not_taken_apart(respx_mock: respx.MockRo
     with pytest.raises(Refused):
         await commit(FIRST)
 
-    assert len(respx_mock.calls) == route.call_count == 1
+    assert route.call_count == 1
+    assert [call.request.method for call in respx_mock.calls] == ["GET", "POST"]
 
 
 async def test_without_transactions_a_first_write_goes_piece_by_piece(respx_mock: respx.MockRouter) -> None:
