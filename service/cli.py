@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import date, datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -20,11 +19,12 @@ import typer
 
 from service import __version__
 from service.cli_keys import keys
+from service.cli_output import output_for, progress
 from service.cli_store import forget, jobs
 from service.config import Settings, load_settings, unknown_names
 from service.eligibility.results import NotScreened
 from service.errors import CandorError, InputError, TryLater
-from service.output import JsonLines, Output, drop_rest
+from service.output import drop_rest
 from service.population.sources import Source, open_source
 from service.screeners import load, screener
 from service.screening.patient import Answer, Result, Screener, reference_of, today
@@ -94,6 +94,9 @@ def screen(  # noqa: PLR0913, PLR0917 - one parameter an option
     study: Study = None,
     json: Annotated[bool, typer.Option("--json", help="JSON, a line for each patient, instead of a table.")] = False,
     write_back: Annotated[bool, typer.Option("--write-back", help="Post the result to the hospital server.")] = False,
+    service: Annotated[
+        str | None, typer.Option(metavar="URL", help="Have a running service judge, with its settings and rules.")
+    ] = None,
     config: Config = None,
 ) -> None:
     """Judge every criterion for the patients of SOURCE, or for one patient of the hospital server."""
@@ -104,6 +107,11 @@ def screen(  # noqa: PLR0913, PLR0917 - one parameter an option
         raise InputError("Name a SOURCE, or with --patient a patient of the hospital server.")
     if source is not None and write_back:
         raise InputError("--write-back posts about a patient of the hospital server: leave SOURCE out.")
+    if service is not None:
+        from service.cli_service import Asked, screen_by  # noqa: PLC0415
+
+        whole = screen_by(service, settings, Asked(source, only, day, study, write_back), json=json)
+        raise typer.Exit(DONE if whole else IN_PART)
     screens = screener(settings, study)
     if source is not None:
         code = _screen_source(screens, source, only, day, json=json)
@@ -197,8 +205,8 @@ def _settings(file: Path | None) -> Settings:
 def _screen_source(screener: Screener, path: Path, only: str | None, day: date, *, json: bool) -> int:
     source = open_source(path)
     found = failed = False
-    with _progress(source) as bar:
-        output = _output(json=json)
+    with progress(source) as bar:
+        output = output_for(json=json)
         for result in _results(screener, source, only, day):
             found, failed = True, failed or isinstance(result, NotScreened)
             output.put(result)
@@ -233,34 +241,10 @@ def _screen_hospital(
             return await join(screener).answer_patient(patient, day, write_back=write_back)
 
     answer = asyncio.run(ask())
-    output = _output(json=json)
+    output = output_for(json=json)
     output.put(answer.result, answer.written_document)
     output.end()
     return IN_PART if isinstance(answer.result, NotScreened) else DONE
-
-
-def _output(*, json: bool) -> Output:
-    if json:
-        return JsonLines()
-    from service import terminal  # noqa: PLC0415
-
-    return terminal.Tables(terminal.console())
-
-
-@contextmanager
-def _progress(source: Source) -> Iterator[Callable[[], None]]:
-    """Show a bar on stderr, where results do not run over the same terminal."""
-    if sys.stdout.isatty() or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    from service import terminal  # noqa: PLC0415
-
-    columns = (TextColumn("screening"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=terminal.console(stderr=True), redirect_stdout=False) as progress:
-        task = progress.add_task("screening", total=source.total)
-        yield lambda: progress.update(task, completed=source.done)
 
 
 def main() -> None:

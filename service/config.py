@@ -94,6 +94,8 @@ class Settings:
     fhir: Access = field(default_factory=Access)
     fhir_write: Access = field(default_factory=Access)
 
+    service_token: Token | None = field(default=None, repr=False)  # of a service that judges for the command line
+
     terminology_url: Url | None = None
     terminology_token: Token | None = field(default=None, repr=False)
 

@@ -27,9 +27,13 @@ class JsonLines:
     """One JSON document a line on stdout, flushed as it goes; of one patient, that is one object."""
 
     def put(self, result: Screening | NotScreened, written: Document | None = None) -> None:
-        """Write one line. A reader that has read enough, such as ``head``, ends the program quietly."""
+        """Write one line."""
+        self.line(encode(document(result, id=str(uuid4()), written=written)))
+
+    def line(self, document: bytes) -> None:
+        """Write what is JSON already. A reader that has read enough, such as ``head``, ends the program quietly."""
         try:
-            sys.stdout.buffer.write(encode(document(result, id=str(uuid4()), written=written)) + b"\n")
+            sys.stdout.buffer.write(document + b"\n")
             sys.stdout.buffer.flush()
         except BrokenPipeError:
             drop_rest()
