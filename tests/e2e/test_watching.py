@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 import structlog
+from prometheus_client.parser import text_string_to_metric_families
 
+from service import metrics
 from service.api.service import Service
 from service.errors import Never, TryLater
 from service.logs import log_to_stderr
@@ -179,3 +183,13 @@ def test_frameworks_own_spans_are_off(doors: Doors) -> None:
 
     assert [span.name for span in kept] == ["GET /api/v1/studies/{study}"]
     assert {span.instrumentation_scope.name for span in kept if span.instrumentation_scope} == {"candor"}
+
+
+def test_every_metric_is_described() -> None:
+    """The page for operators names every metric with its labels, and none that is not there."""
+    page = (Path(__file__).parents[2] / "docs/watching.md").read_text(encoding="utf-8")
+    described = set(re.findall(r"candor_\w+", page.partition("Worth an alarm")[0]))
+    families = text_string_to_metric_families(metrics.exposition().decode())
+    ours = {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
+
+    assert described == {name for name in ours if name.startswith("candor_")}
