@@ -21,7 +21,15 @@ from service.study.checks import check_study
 from service.study.load import load_vocabulary, study_ids
 
 R4 = "4.0"  # 4.0.1 and its editions; 4.3 is R4B
-WRITTEN = ("ResearchSubject", "GuidanceResponse")
+WRITTEN = {"ResearchSubject": ("create", "update"), "GuidanceResponse": ("create", "update")}
+# What is written where it can be.
+BESIDES = {"List": ("create", "update"), "AuditEvent": ("create",)}
+INSTEAD = {
+    "ResearchSubject": "the status stands in the GuidanceResponse, and the List names the patient",
+    "GuidanceResponse": "what it would hold is kept under CANDOR_HOME",
+    "List": "nobody is put on a screening list",
+    "AuditEvent": "reads are recorded under CANDOR_HOME",
+}
 
 
 class Finding(NamedTuple):
@@ -92,7 +100,9 @@ def _hospital(settings: Settings) -> Iterator[Finding]:
     for server in dict.fromkeys(filter(None, (reads, writes))):
         name = "CANDOR_FHIR_URL" if server == reads else "CANDOR_FHIR_WRITE_URL"
         try:
-            found = asyncio.run(_ask(server, kinds if server == reads else (), writes=server == writes))
+            found = asyncio.run(
+                _ask(server, kinds if server == reads else (), settings.fhir_write_without, writes=server == writes)
+            )
         except CandorError as error:
             remedy = "Check the URL, and that the server is up." if isinstance(error, TryLater) else ""
             found = [Finding(False, str(error), remedy, isinstance(error, TryLater))]
@@ -111,10 +121,10 @@ def _kinds(settings: Settings) -> tuple[str, ...]:
     return tuple(sorted({kind for study in loaded for kind in plan_for(study, vocabulary).kinds}))
 
 
-async def _ask(server: Server, kinds: Sequence[str], *, writes: bool) -> list[Finding]:
+async def _ask(server: Server, kinds: Sequence[str], without: Sequence[str], *, writes: bool) -> list[Finding]:
     async with FhirClient(server) as client:
         declared = await client.capabilities()
-        found = [*_readable(declared, kinds), *(_writable(declared) if writes else ())]
+        found = [*_readable(declared, kinds), *(_writable(declared, without) if writes else ())]
         if (astray := await _astray(client)) is not None:
             found.append(astray)
     return found
@@ -129,17 +139,25 @@ def _readable(declared: Capabilities, kinds: Sequence[str]) -> Iterator[Finding]
         yield Finding(True, f"it keeps no {', '.join(unknown)}: charts are screened without.")
 
 
-def _writable(declared: Capabilities) -> Iterator[Finding]:
-    for kind in WRITTEN:
-        lacking = declared.lacks(kind, ("create", "update"))
-        if lacking:
+def _writable(declared: Capabilities, without: Sequence[str]) -> Iterator[Finding]:
+    for kind, needed in (WRITTEN | BESIDES).items():
+        lacking = declared.lacks(kind, needed)
+        refused = f"{kind} allows no {' and no '.join(lacking)}"
+        if kind in without:
+            yield Finding(True, f"{kind} is not written there: {INSTEAD[kind]}.")
+        elif not lacking:
+            yield Finding(True, f"{kind} can be written.")
+        elif kind in BESIDES:
+            yield Finding(True, f"{refused}: {INSTEAD[kind]}.")
+        else:
             yield Finding(
                 False,
-                f"{kind} allows no {' and no '.join(lacking)}.",
-                "Results cannot be posted there: have it allowed, or set CANDOR_FHIR_WRITE_URL to another server.",
+                f"{refused}.",
+                "Results cannot be posted there: have it allowed, or set CANDOR_FHIR_WRITE_URL to another server. "
+                f"With CANDOR_FHIR_WRITE_WITHOUT={kind}, {INSTEAD[kind]}.",
             )
-        else:
-            yield Finding(True, f"{kind} can be written.")
+    if declared.interactions and not declared.takes_transactions:
+        yield Finding(True, "it declares no transactions: what belongs together is written piece by piece.")
 
 
 async def _astray(client: FhirClient) -> Finding | None:

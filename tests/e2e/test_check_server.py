@@ -123,3 +123,34 @@ def test_a_wrong_address_or_way_in(
 
     assert run.code == code
     assert said in " ".join(run.out.split())
+
+
+def test_what_the_server_is_known_not_to_take(candor: Candor, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A type that the site has said to be lacking is no fault, and what is done instead is said."""
+    monkeypatch.setenv("CANDOR_FHIR_WRITE_WITHOUT", "ResearchSubject, GuidanceResponse")
+    play("ResearchSubject", "GuidanceResponse")
+    run = candor("check")
+
+    assert run.code == 0, run.out
+    assert "ResearchSubject is not written there: the status stands in the GuidanceResponse" in run.out
+    assert "GuidanceResponse is not written there: what it would hold is kept under CANDOR_HOME." in run.out
+
+
+def test_what_is_written_where_it_can_be(candor: Candor, play: Play) -> None:
+    """A server without List, AuditEvent and transactions is good, and what that means is said beforehand."""
+    kinds = [{"type": kind, "interaction": WRITABLE} for kind in KINDS]
+    play(rest=[{"resource": kinds, "interaction": [{"code": "batch"}]}])
+    run = candor("check")
+
+    assert run.code == 0, run.out
+    assert "List allows no create and no update: nobody is put on a screening list." in run.out
+    assert "AuditEvent allows no create: reads are recorded under CANDOR_HOME." in run.out
+    assert "it declares no transactions" in run.out
+
+
+def test_the_way_out_for_a_server_that_lacks_a_type(candor: Candor, play: Play) -> None:
+    """The remedy names the setting by which results go there all the same, and what it means."""
+    play("GuidanceResponse")
+    run = candor("check")
+
+    assert "With CANDOR_FHIR_WRITE_WITHOUT=GuidanceResponse, what it would hold is kept under CANDOR_HOME." in run.out

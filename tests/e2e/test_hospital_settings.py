@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -32,6 +33,31 @@ def test_a_patient_of_the_hospital_is_screened(candor: Candor, hospital: respx.M
 
     assert run.code == 0, run.err
     assert json.loads(run.out)["patient"] == "Patient/demo-07"
+
+
+def test_a_read_is_recorded_once_here_where_the_server_takes_no_record(
+    candor: Candor, hospital: respx.MockRouter, tmp_path: Path
+) -> None:
+    """The server is offered one AuditEvent for the patient; refused, it stands in a file under CANDOR_HOME."""
+    candor("screen", "--patient", "demo-07", *DAY, "--json")
+
+    offered = [call.request for call in hospital.calls if call.request.url.path.endswith("/AuditEvent")]
+    [kept] = (tmp_path / "home/reads.ndjson").read_text().splitlines()
+    assert [json.loads(each.content) for each in offered] == [json.loads(kept)]
+    assert "Patient/demo-07" in kept
+    assert "potential-candidate" not in kept
+
+
+@pytest.mark.parametrize("value", ["Observation", "List,Patient", ","])
+def test_only_what_a_result_can_do_without_may_be_left_out(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """CANDOR_FHIR_WRITE_WITHOUT names the types that it may have; anything else is a wrong setting: exit 3."""
+    monkeypatch.setenv("CANDOR_FHIR_WRITE_WITHOUT", value)
+    run = candor("screen", "--patient", "1")
+
+    assert run.code == 3
+    assert "CANDOR_FHIR_WRITE_WITHOUT: Expected some of ResearchSubject, GuidanceResponse, List, AuditEvent" in run.err
 
 
 def test_a_server_that_is_down_is_75(
