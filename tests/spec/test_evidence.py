@@ -142,6 +142,14 @@ RECORDS: dict[str, tuple[SampleChart, str, int, Shown]] = {
         plus(condition("I48.9", "2024", id="a"), condition("I48.0", "2025", id="b")), "I5.b.3", 1,
         ("true", None, ("I48.0", "", "I48.0"), "2025", "Condition/a Condition/b", "confirm-attribution"),
     ),
+    "the newest diagnosis, whatever its name": (
+        plus(condition("I48.9", "2025", id="a"), condition("I48.0", "2024", id="b")), "I5.b.3", 1,
+        ("true", None, ("I48.9", "", "I48.9"), "2025", "Condition/a Condition/b", "confirm-attribution"),
+    ),
+    "a diagnosis with a day before one without": (
+        plus(condition("I48.9", "2025", id="a"), condition("I48.0", id="b")), "I5.b.3", 1,
+        ("true", None, ("I48.9", "", "I48.9"), "2025", "Condition/a Condition/b", "confirm-attribution"),
+    ),
     "one diagnosis": (
         plus(condition("I48.9", "2024", id="a")), "I5.b.3", 1,
         ("true", None, ("I48.9", "", "I48.9"), "2024", "Condition/a", "confirm-attribution confirm-recurrence"),
