@@ -45,11 +45,13 @@ def add(connection: Connection, now: datetime, job: NewJob, lease: timedelta | N
 
 def _insert(connection: Connection, now: datetime, job: NewJob, lease: timedelta | None) -> Claim | None:
     held = lease is not None
+    row = job._asdict()
+    wait = row.pop("wait")
     connection.execute(
         insert(jobs).values(
-            **job._asdict(),
+            **row,
             state=JobState.RUNNING if held else JobState.READY,
-            due=now if lease is None else now + lease,
+            due=now + (wait if lease is None else lease),
             fence=int(held),
             attempts=int(held),
             strikes=0,

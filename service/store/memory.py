@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store import jobs
 from service.store.tables import card_feedback, events, seen_tokens, subject_versions
-from service.work.model import NewJob
+from service.store.tables import marks as marks_table
+from service.work.model import Event
 
 
 def wrote(connection: Connection, now: datetime, version: str) -> None:
@@ -41,19 +43,35 @@ def dismissed(connection: Connection, caller: str, card: str) -> bool:
     return connection.execute(select(card_feedback.c.card).where(*these).limit(1)).first() is not None
 
 
-def notified(
-    connection: Connection, now: datetime, source: str, subscription: str, event: str, patient: str | None, job: NewJob
-) -> bool:
-    """Keep a notification and the job that it asks for; whether it is new."""
-    row = {"source": source, "subscription": subscription, "event": event, "patient": patient}
-    if not _once(connection, events, **row, received=now):
-        return False
-    jobs.accept(connection, now, job, None, None, None)
-    return True
+def received(
+    connection: Connection, now: datetime, told: Iterable[Event], bound: int | None, marks: Mapping[str, int]
+) -> int:
+    """Keep events with their jobs, and marks: see ``Inbox.received``."""
+    new = 0
+    for each in told:
+        row = {"source": each.source, "subscription": each.subscription, "event": each.event, "patient": each.patient}
+        if not _once(connection, events, **row, received=now):
+            continue
+        new += 1
+        for job in each.jobs:
+            jobs.accept(connection, now, job, None, bound, None)
+    for name, value in marks.items():
+        upsert = _insert(connection, marks_table).values(name=name, value=value)
+        connection.execute(upsert.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+    return new
+
+
+def mark(connection: Connection, name: str) -> int | None:
+    """Return what a mark says."""
+    return connection.execute(select(marks_table.c.value).where(marks_table.c.name == name)).scalar()
 
 
 def _once(connection: Connection, table: Table, **row: object) -> bool:
     """Insert a row unless one with its primary key is there; whether it was inserted."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    once = dialect.insert(table).values(**row).on_conflict_do_nothing().returning(*table.primary_key)
+    once = _insert(connection, table).values(**row).on_conflict_do_nothing().returning(*table.primary_key)
     return connection.execute(once).first() is not None
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    """Return the dialect's own insert, which says what to do about a row that is there."""
+    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)

@@ -91,6 +91,13 @@ def read_many(connection: Connection, wanted: Filter) -> list[StoredScreening]:
     return [_read(row) for row in rows]
 
 
+def recent(connection: Connection, study: str, patient: str, since: datetime) -> list[StoredScreening]:
+    """Return a patient's results that changed since then, newest first."""
+    theirs = (screenings.c.patient == patient, screenings.c.study == study, screenings.c.changed >= since)
+    rows = connection.execute(select(screenings).where(*theirs).order_by(screenings.c.created.desc()))
+    return [_read(row) for row in rows]
+
+
 def _rewrite(connection: Connection, now: datetime, held: Claim, document: bytes) -> None:
     this = screenings.c.id == held.screening
     connection.execute(update(screenings).where(this).values(document=document, changed=now))

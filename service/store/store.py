@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,19 @@ from sqlalchemy.exc import IntegrityError
 from service.store import jobs, memory, results, upkeep
 from service.store.database import SQLITE, Database, opened
 from service.store.tables import jobs as jobs_table
-from service.work.model import Accepted, Audit, Claim, Filter, JobCount, JobState, Key, Kind, NewJob, StoredScreening
+from service.work.model import (
+    Accepted,
+    Audit,
+    Claim,
+    Event,
+    Filter,
+    JobCount,
+    JobState,
+    Key,
+    Kind,
+    NewJob,
+    StoredScreening,
+)
 from service.work.ports import StoreDown
 
 
@@ -60,6 +72,14 @@ class SqlStore:
     async def posted(self, claim: Claim, document: bytes, audit: Audit) -> None:
         """Keep what became of posting a result, and end the job."""
         await self.database.run(results.posted, self._now(), claim, document, audit)
+
+    async def recent(self, study: str, patient: str, within: timedelta) -> list[StoredScreening]:
+        """Return a patient's newest results."""
+        return await self.database.run(results.recent, study, patient, self._now() - within)
+
+    async def done(self, claim: Claim) -> None:
+        """End a job that makes no result."""
+        await self.database.run(jobs.end, self._now(), claim)
 
     async def superseded(self, claim: Claim) -> bool:
         """Whether a later job has the same lane."""
@@ -119,9 +139,18 @@ class SqlStore:
         """Whether the caller told that a card was overridden."""
         return await self.database.run(memory.dismissed, caller, card)
 
-    async def notified(self, source: str, subscription: str, event: str, patient: str | None, job: NewJob) -> bool:
-        """In one transaction: keep a notification and the job that it asks for; whether it is new."""
-        return await self.database.run(memory.notified, self._now(), source, subscription, event, patient, job)
+    async def received(
+        self, events: Sequence[Event], *, bound: int | None = None, marks: Mapping[str, int] | None = None
+    ) -> int:
+        """In one transaction: keep events that are new with their jobs, and set marks."""
+        for _ in range(2):
+            with suppress(IntegrityError):  # another process kept a job of the same patient: now it is known
+                return await self.database.run(memory.received, self._now(), events, bound, marks or {})
+        raise StoreDown("The store takes nothing now.")
+
+    async def mark(self, name: str) -> int | None:
+        """Return what a mark says."""
+        return await self.database.run(memory.mark, name)
 
     async def counts(self) -> list[JobCount]:
         """Return how many jobs of each kind stand how."""

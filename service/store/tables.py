@@ -131,6 +131,14 @@ events = Table(
     Column("received", Instant, nullable=False, index=True),
 )
 
+# How far we have come with what servers tell.
+marks = Table(
+    "marks",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
 # Tokens of CDS clients that were used, until they expire: none is taken twice.
 seen_tokens = Table(
     "seen_tokens",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, or_, select, update
@@ -11,6 +11,8 @@ from sqlalchemy import Connection, delete, func, or_, select, update
 from service.store.results import record
 from service.store.tables import audit, card_feedback, events, idempotency, jobs, screenings, seen_tokens
 from service.work.model import Audit, JobCount, JobState, JobStatus, Kind
+
+EVENTS_KEPT = timedelta(days=7)  # servers deliver again for some days; what comes after that is screened once more
 
 
 def jobs_in(connection: Connection, states: Collection[JobState], limit: int) -> list[JobStatus]:
@@ -49,6 +51,7 @@ def purge(connection: Connection, now: datetime, before: datetime | None) -> int
     """
     connection.execute(delete(idempotency).where(idempotency.c.expires <= now))
     connection.execute(delete(seen_tokens).where(seen_tokens.c.expires <= now))
+    connection.execute(delete(events).where(events.c.received <= now - EVENTS_KEPT))
     if before is None:
         return 0
     connection.execute(delete(events).where(events.c.received < before))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ class Kind(StrEnum):
 
     SCREEN = "screen"  # judge one patient, and keep the result
     POST = "post"  # post one result that is kept to the hospital's server: the outbox
+    LOOK = "look"  # look at what a server told us has changed, or at what changed since we looked last
 
 
 class JobState(StrEnum):
@@ -28,7 +29,7 @@ UNDER_WAY = (JobState.READY, JobState.RUNNING)
 
 
 class NewJob(NamedTuple):
-    """A job to be kept.
+    """A job to be kept, and done after ``wait``.
 
     Of jobs with the same ``dedup`` one waits at a time; of those with the same ``lane`` one runs at a time.
     """
@@ -40,6 +41,7 @@ class NewJob(NamedTuple):
     patient: str | None = None  # where the request names one
     lane: str | None = None
     dedup: str | None = None
+    wait: timedelta = timedelta()
 
 
 class Claim(NamedTuple):
@@ -116,6 +118,19 @@ class Accepted(NamedTuple):
     screening: str
     claim: Claim | None = None
     again: bool = False  # the same key came with the same body before
+
+
+class Event(NamedTuple):
+    """Something that a server told or that was found there, with the jobs that it asks for.
+
+    It is known by the first three, each time that it comes.
+    """
+
+    source: str  # topic, changes
+    subscription: str  # among events of this: a Subscription, or a resource type
+    event: str
+    patient: str | None
+    jobs: tuple[NewJob, ...]
 
 
 class Filter(NamedTuple):

@@ -76,6 +76,14 @@ class Store(Protocol):
         """In one transaction: keep the result with what became of posting it, and end the job. Raises ``LeaseLost``."""
         ...
 
+    async def recent(self, study: str, patient: str, within: timedelta) -> list[StoredScreening]:
+        """Return the patient's results that changed ``within`` the last time, newest first."""
+        ...
+
+    async def done(self, claim: Claim) -> None:
+        """End a job that makes no result. Raises ``LeaseLost``."""
+        ...
+
     async def superseded(self, claim: Claim) -> bool:
         """Whether a later job has the same lane: what this one would post is no longer the newest."""
         ...

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from service.store import upkeep
 from service.store.store import SqlStore
 from service.store.tables import audit, metadata
-from service.work.model import Audit, Filter, JobState, Key, Kind
+from service.work.model import Audit, Event, Filter, JobState, Key, Kind
 from tests.store.conftest import LEASE, LINE, Clock, claimed, job, keep, result
 
 pytestmark = pytest.mark.anyio
@@ -129,7 +129,8 @@ async def test_a_patient_is_forgotten(store: SqlStore, clock: Clock) -> None:
     await keep(store, "a", patient="Patient/canary", document=b"canary")
     await keep(store, "b", patient="Patient/2")
     await store.accept(job("c", patient="Patient/canary", lane="S Patient/canary"), key=Key("me", "k", "body"))
-    await store.notified("s", "1", "1", "Patient/canary", job("d", patient="Patient/canary", dedup="S Patient/canary"))
+    waiting = job("d", patient="Patient/canary", dedup="S Patient/canary")
+    await store.received([Event("topic", "1", "1", "Patient/canary", (waiting,))])
     gone = store.database.now(upkeep.forget, clock(), "Patient/canary", "me")
     rows = [
         repr(row)
@@ -142,3 +143,23 @@ async def test_a_patient_is_forgotten(store: SqlStore, clock: Clock) -> None:
     assert (await store.screening("b"), await store.standing("b")) != (None, None)
     assert any("forgotten" in row for row in rows)
     assert not (await store.accept(job("e"), key=Key("me", "k", "other"))).again
+
+
+async def test_a_patients_recent_results_come_newest_first(store: SqlStore, clock: Clock) -> None:
+    """Those of one patient and study that changed within a time, as they were kept."""
+    await keep(store, "old")
+    clock.pass_(hours=25)
+    await keep(store, "a")
+    await keep(store, "of another study", study="T")
+    await keep(store, "of another patient", patient="Patient/2")
+    await keep(store, "b")
+
+    assert [each.id for each in await store.recent("S", "Patient/1", timedelta(days=1))] == ["b", "a"]
+
+
+async def test_a_job_without_a_result_ends(store: SqlStore) -> None:
+    """A job that looks at what a server told ends without a result, and is done."""
+    await store.accept(job("a", Kind.LOOK))
+    await store.done(await claimed(store, Kind.LOOK))
+
+    assert (await store.standing("a"), await store.screening("a")) == (JobState.DONE, None)
