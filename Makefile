@@ -48,8 +48,9 @@ review-sheet: $(VENV)/.test ## Write the page that a clinician signs
 	$(RUN) service review-sheet > $(SHEET)
 
 .PHONY: bench
-bench: $(VENV)/.test ## Measure one chart, side by side with other parsers
+bench: $(VENV)/.test ## Measure one chart side by side with other parsers, and patients over REST
 	$(RUN) bench.chart
+	$(RUN) bench.online
 
 .PHONY: mutation
 mutation: $(VENV)/.test ## Change the rules bit by bit, list what no test notices: make mutation MODULE=leaves.pair

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,8 @@ from service.hospital.plan import Search
 from service.hospital.ports import Params, Resource
 from service.hospital.refusals import Refused, refusal
 
-Asked = dict[str, Resource | ServerError]  # answers of a batch, by what was asked
+Question = tuple[str, *tuple[tuple[str, str], ...]]  # a type and its parameters, or a reference alone
+Asked = dict[Question, Resource | ServerError]  # answers of a batch, by what was asked
 
 
 async def ask_at_once(client: FhirClient, reference: str, searches: Sequence[Search]) -> Asked:
@@ -20,32 +20,38 @@ async def ask_at_once(client: FhirClient, reference: str, searches: Sequence[Sea
     if not client.habits.takes_batches:
         return {}
     ways = [(search.kind, search.ways[client.habits.ways.get(search.kind, 0)]) for search in searches]
-    urls = [reference, *(url_of(kind, params) for kind, way in ways for params in way)]
+    questions = [(reference,), *(question(kind, params) for kind, way in ways for params in way)]
     try:
-        bundle = await client.batch(urls)
+        bundle = await client.batch([_url(*each) for each in questions])
     except Refused:
         client.habits.takes_batches = False
         return {}
     except ServerError:
         return {}
     entries = bundle.get("entry")
-    if not isinstance(entries, list) or len(entries) != len(urls):
+    if not isinstance(entries, list) or len(entries) != len(questions):
         return {}
-    host = client.host
-    return {url: _entry(entry, url, host) for url, entry in zip(urls, entries, strict=True) if isinstance(entry, dict)}
+    return {
+        each: _answer(entry, each[0].partition("/")[0], client.host)
+        for each, entry in zip(questions, entries, strict=True)
+        if isinstance(entry, dict)
+    }
 
 
-def url_of(kind: str, params: Params) -> str:
-    """Return a search as a relative URL."""
-    return f"{kind}?{query(params)}"
+def question(kind: str, params: Params) -> Question:
+    """Return the key of a search in what was asked."""
+    return (kind, *params)
 
 
-def _entry(entry: dict[str, Any], url: str, host: str) -> Resource | ServerError:
+def _url(what: str, *params: tuple[str, str]) -> str:
+    return f"{what}?{query(params)}" if params else what
+
+
+def _answer(entry: dict[str, Any], kind: str, host: str) -> Resource | ServerError:
     response, resource = entry.get("response"), entry.get("resource")
     response = response if isinstance(response, dict) else {}
     status = str(response.get("status", ""))[:3]
-    what = f"search of {re.split('[/?]', url)[0]}"
     if isinstance(resource, dict) and status.startswith("2"):
         return resource
     body = resource if isinstance(resource, dict) else response.get("outcome")
-    return refusal(int(status) if status.isdecimal() else 500, what, host, body)
+    return refusal(int(status) if status.isdecimal() else 500, f"search of {kind}", host, body)

@@ -113,7 +113,9 @@ class FhirClient:
 
     def own(self, reference: str) -> str | None:
         """Return ``Type/id`` for a reference to a resource of this server, ``None`` for any other."""
-        match = _REFERENCE.match("/".join(self._origin.below(absolute(self.base, reference)) or ()))
+        match = _REFERENCE.match(reference.removeprefix(f"{self.base}/"))  # as nearly all are written
+        if match is None:
+            match = _REFERENCE.match("/".join(self._origin.below(absolute(self.base, reference)) or ()))
         return match[1] if match else None
 
     async def capabilities(self) -> Capabilities:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from service.eligibility.codes import Role
@@ -49,8 +50,8 @@ class Plan(NamedTuple):
     def _ways(self, kind: str, patient_id: str, page_size: int, *, at_once: bool) -> tuple[tuple[Params, ...], ...]:
         whole = [_of(kind, patient_id), ("_count", str(page_size))]
         if kind == "Observation" and self.observation_codes:
-            parts = [",".join(map(escape, part)) for part in chunks(self.observation_codes, _CODES_AT_ONCE)]
-            codes = parts if at_once else [",".join(parts)]
+            parts = _parts(self.observation_codes)
+            codes = parts if at_once else (",".join(parts),)
             return (
                 # Components count too, and the bare code finds it under every spelling of its system.
                 tuple([*whole, ("combo-code", part)] for part in codes),
@@ -80,6 +81,11 @@ def plan_for(study: Study, vocabulary: Vocabulary) -> Plan:
 def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     """Give a long list in parts."""
     return (items[start : start + size] for start in range(0, len(items), size))
+
+
+@cache
+def _parts(codes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(",".join(map(escape, part)) for part in chunks(codes, _CODES_AT_ONCE))
 
 
 def _observation_codes(study: Study) -> tuple[str, ...]:

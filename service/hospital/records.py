@@ -58,7 +58,7 @@ async def fetch_chart_resources(client: FhirClient, patient_id: str, plan: Plan)
 
 
 async def _read_patient(client: FhirClient, reference: str, asked: Asked) -> Record:
-    patient = asked.get(reference)
+    patient = asked.get((reference,))
     try:
         if isinstance(patient, Refused):
             raise patient

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from service.errors import ServerError
-from service.hospital.at_once import Asked, url_of
+from service.hospital.at_once import Asked, question
 from service.hospital.client import FhirClient
 from service.hospital.pages import Found, all_pages
 from service.hospital.plan import Search
@@ -45,7 +45,7 @@ async def run(client: FhirClient, search: Search, asked: Asked, wanted: Callable
 
 
 async def _first_page(client: FhirClient, kind: str, params: Params, asked: Asked) -> Resource | ServerError:
-    page = asked.get(url_of(kind, params))
+    page = asked.get(question(kind, params))
     if isinstance(page, dict | Refused):
         return page
     try:
