@@ -74,7 +74,7 @@ async def cds_hooks(
             origin = Origin.parse(server.base)
             clients[origin] = await stack.enter_async_context(FhirClient(server))
             # Not on the server itself: the token that a client lends is for reading.
-            trail = AuditTrail(server.base, None, settings.home / "reads.ndjson")
+            trail = AuditTrail(clients[origin].base, None, settings.home / "reads.ndjson")
             trails[origin] = await stack.enter_async_context(trail)
         ours = Origin.parse(settings.fhir_url) if settings.fhir_url else None
         vocabulary = load_vocabulary(mappings(settings), settings.site)

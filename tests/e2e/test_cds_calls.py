@@ -30,7 +30,7 @@ Kept = Callable[[], list[tuple[str, str, str]]]
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Give the settings of a service whose CDS clients may name one server."""
-    return Settings(home=tmp_path_factory.mktemp("home"), fhir_allowed=Urls([EHR]))
+    return Settings(home=tmp_path_factory.mktemp("home"), fhir_allowed=Urls([Url(EHR)]))
 
 
 @pytest.fixture(scope="module")
@@ -283,9 +283,9 @@ def test_the_budget_begins_when_fetched_data_is_there(
 ) -> None:
     """Waiting for the client's server is not counted: what takes longer than the budget still gives a card."""
     brought = incomplete(candidate, kinds, LACKING["missing"])
-    with served(replace(other_settings, cds_budget_ms=400)) as http, respx.mock as router:
+    with served(replace(other_settings, cds_budget_ms=1_500)) as http, respx.mock as router:
         ehr = Ehr(router, candidate)
-        ehr.before = lambda: time.sleep(0.25)
+        ehr.before = lambda: time.sleep(0.6)
         answer = http.post(SERVICE, json=call(candidate, prefetch=brought, **lent()))
 
     assert len(answer.json()["cards"]) == 1
