@@ -210,9 +210,17 @@ def test_a_low_rate_is_looked_at_again_after_two_weeks() -> None:
 
 
 def test_a_partial_birth_date_is_an_interval_of_ages() -> None:
-    """Decided where the youngest and the oldest age agree: at 1.5 mg/dL never, at 3 always under 30."""
+    """Decided where the youngest and the oldest age agree: under 30 at 3 mg/dL, not at 1.5; under 60 at 1 in old age."""
     assert asked(creatinine("3 mg/dL"), birth="1978").truth("E3") == "true"
     assert asked(creatinine("1.5 mg/dL"), birth="1978").truth("E3") == "false"
+    assert asked(creatinine("1.0 mg/dL"), birth="1945").leaf("I5.b.2", "egfr").reason == "needs-judgement"
+
+
+def test_a_partial_birth_date_may_leave_the_rate_open() -> None:
+    """At 2.02 mg/dL a woman has 30.08 mL/min at 47 and 29.89 at 48."""
+    got = asked(creatinine("2.02 mg/dL"), birth="1978")
+
+    assert (got.truth("E3"), leaf(got).reason, leaf(got).value.text) == ("unknown", "value-not-decisive", "29.89–30.08")
 
 
 def test_two_creatinines_of_one_day_that_differ_disagree() -> None:
