@@ -24,6 +24,7 @@ from service.study.load import load_vocabulary, study_ids
 _READ, _WRITE = "CANDOR_FHIR", "CANDOR_FHIR_WRITE"  # how the names of their settings begin
 _SECONDS = 30.0  # for a token to come
 _WAYS = ("token", "user", "client_id")  # the setting that tells each way in
+_POLITE = ("connections", "page_size", "seconds")
 _NEEDS = {
     "user": "password",
     "password": "user",
@@ -77,7 +78,15 @@ def _to_write(settings: Settings, url: str) -> tuple[str, Access]:
         return _WRITE, own  # what was given for one host is not shown to another
     setting, shown = (_WRITE, own) if any(_is_set(own, way) for way in _WAYS) else (_READ, other)
     trust = own if own.ca_file or own.cert_file else other
-    return setting, replace(shown, ca_file=trust.ca_file, cert_file=trust.cert_file, cert_key_file=trust.cert_key_file)
+    return setting, replace(
+        shown,
+        ca_file=trust.ca_file,
+        cert_file=trust.cert_file,
+        cert_key_file=trust.cert_key_file,
+        connections=own.connections or other.connections,
+        page_size=own.page_size or other.page_size,
+        seconds=own.seconds or other.seconds,
+    )
 
 
 def _server(
@@ -99,7 +108,8 @@ def _server(
             setting=setting,
         )
         shown = BackendServices(client, url, _asking(tls))
-    return Server(base=url, credentials=shown, tls=tls)
+    polite = {name: value for name in _POLITE if (value := getattr(access, name)) is not None}
+    return Server(base=url, credentials=shown, tls=tls, **polite)
 
 
 def _only_one_way(access: Access, setting: str) -> None:

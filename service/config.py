@@ -62,7 +62,7 @@ def _home() -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What lets us in at one FHIR server; the names stand after those of the server. PEM where it is a file."""
+    """What lets us in at one FHIR server, and how politely; the names stand after its own. PEM where it is a file."""
 
     token: Token | None = field(default=None, repr=False)  # a bearer's
     user: str | None = None  # with a password: HTTP Basic
@@ -75,6 +75,9 @@ class Access:
     ca_file: Path | None = None  # whom to trust instead of the public authorities
     cert_file: Path | None = None  # our own certificate
     cert_key_file: Path | None = None
+    connections: Positive | None = None  # at a time
+    page_size: Positive | None = None
+    seconds: Positive | None = None  # for one request, and all its repeats to begin in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.access import hospital_servers, signing_keys
-from service.config import Access, Settings, Token, Url
+from service.config import Access, Settings, Token, Url, load_settings
 from service.errors import SettingError
 from service.hospital.keys import make_key
 from service.hospital.tokens import BackendServices
@@ -155,3 +155,29 @@ def test_current_and_next_keys_of_both_servers(key_file: Path, tmp_path: Path) -
     found = [key.algorithm for key in signing_keys(Settings(fhir=access, fhir_write=Access(key_file=key_file)))]
 
     assert found == ["ES384", coming.algorithm, "ES384"]
+
+
+def test_how_politely_a_server_is_asked() -> None:
+    """Connections, page size and seconds are a server's own, else on the same host those of the other, else ours."""
+    near, far = Url("https://fhir.hospital.example/write"), Url("https://trials.example/r4")
+    hospital, own = Access(connections=2, page_size=50, seconds=10), Access(connections=8)
+
+    def polite(write: Url, access: Access) -> list[tuple[int, int, float]]:
+        servers = hospital_servers(Settings(fhir_url=URL, fhir_write_url=write, fhir=hospital, fhir_write=access))
+        return [(each.connections, each.page_size, each.seconds) for each in servers if each is not None]
+
+    assert polite(near, Access()) == [(2, 50, 10), (2, 50, 10)]
+    assert polite(near, own) == [(2, 50, 10), (8, 50, 10)]
+    assert polite(far, own) == [(2, 50, 10), (8, 200, 30)]
+
+
+def test_how_politely_is_read_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings stand after the server's name, and zero of anything is refused by its name."""
+    monkeypatch.setenv("CANDOR_FHIR_CONNECTIONS", "2")
+    monkeypatch.setenv("CANDOR_FHIR_WRITE_PAGE_SIZE", "50")
+    settings = load_settings()
+    assert (settings.fhir.connections, settings.fhir_write.page_size) == (2, 50)
+
+    monkeypatch.setenv("CANDOR_FHIR_SECONDS", "0")
+    with pytest.raises(SettingError, match="CANDOR_FHIR_SECONDS"):
+        load_settings()
