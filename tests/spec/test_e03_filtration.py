@@ -210,7 +210,7 @@ def test_a_low_rate_is_looked_at_again_after_two_weeks() -> None:
 
 
 def test_a_partial_birth_date_is_an_interval_of_ages() -> None:
-    """Decided where the youngest and the oldest age agree: under 30 at 3 mg/dL, not at 1.5; under 60 at 1 in the old."""
+    """Decided where the youngest and the oldest age agree: under 30 at 3 mg/dL, not at 1.5."""
     assert asked(creatinine("3 mg/dL"), birth="1978").truth("E3") == "true"
     assert asked(creatinine("1.5 mg/dL"), birth="1978").truth("E3") == "false"
     assert asked(creatinine("1.0 mg/dL"), birth="1945").leaf("I5.b.2", "egfr").reason == "needs-judgement"
