@@ -99,17 +99,17 @@ class Advisor:
         server = call.access.server if call.access else None
         at_home = server is None or self.servers.is_ours(server)
         screener = self.screener if at_home else _away(self.screener, server)
-        judged = await screener.judge_records(pulled, call.patient, today())
+        order = ScreenOrder(study=screener.study.record.id, as_of=today(), trigger=TRIGGER, caller=call.caller)
+        judged = await screener.judge_records(pulled, call.patient, order.as_of)
         result = await screener.with_persons_status(judged)
         # Elsewhere the same id is another person.
         kept = result if at_home else result._replace(patient=f"{server}/{call.patient}")
-        order = ScreenOrder(study=screener.study.record.id, as_of=today(), trigger=TRIGGER, caller=call.caller)
         id_ = str(uuid4())
         await self.cards.keep(stored(id_, kept, order), Audit("screened", call.caller, kept.patient, id_))
         metrics.screened(order.study, result, TRIGGER)
         if isinstance(result, NotScreened) or result.priority not in WORTH_A_CARD:
             return []
-        card = card_id(result, call.caller, call.user)
+        card = card_id(result, kept.patient, call.caller, call.user)
         if await self.cards.dismissed(call.caller, str(card)):
             return []
         return [write_card(result, pulled, card, worklist=self.worklist, server=server, language=call.language)]

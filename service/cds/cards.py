@@ -27,11 +27,11 @@ _ORDER = {Open.MISSING_DATA: 0, Open.TO_CONFIRM: 1, None: 2}  # what somebody ca
 _REGISTRY = "https://clinicaltrials.gov"
 
 
-def card_id(screening: Screening, caller: str, user: str) -> UUID:
-    """Return the id of a card, the same for the same clinician as long as the result is unchanged."""
+def card_id(screening: Screening, patient: str, caller: str, user: str) -> UUID:
+    """Return the id of a card, the same for the same clinician and patient as long as the result is unchanged."""
     view, study = view_of(screening), screening.study
     result = (view.status, view.priority, study.rulebook.hash, view.criteria)
-    name = msgspec.json.encode((study.record.id, screening.patient, caller, user, result))
+    name = msgspec.json.encode((study.record.id, patient, caller, user, result))
     return uuid5(uuid5(NAMESPACE_URL, module_uri(study)), name.decode())
 
 
@@ -69,10 +69,18 @@ def write_card(
     return card
 
 
+def short_title(study: Study, language: str) -> str:
+    """Return the study's name for people, in English where it has none in the language."""
+    titles = study.record.short_title
+    return titles.get(language) or titles["en"]
+
+
 def _summary(screening: Screening, words: Phrases, language: str) -> str:
     record = screening.study.record
     counts = words.counts.format(passed=_count(screening, Outcome.PASS), open=_count(screening, Outcome.OPEN))
-    begun = words.summaries[screening.priority or 0].format(study=f"{record.id} ({record.short_title[language]}")
+    begun = words.summaries[screening.priority or 0].format(
+        study=f"{record.id} ({short_title(screening.study, language)}"
+    )
     room = _MOST - len(f"): {counts}.")
     if len(begun) > room:
         begun = f"{begun[: room - 1].rstrip()}…"
@@ -97,7 +105,10 @@ def _detail(screening: Screening, words: Phrases, language: str) -> str:
 
 def _rows(results: Iterable[CriterionResult], language: str) -> Iterable[tuple[str, str]]:
     return (
-        (f"{result.criterion.id} {result.criterion.title.get(language, '')}".strip(), result.explanation)
+        (
+            f"{result.criterion.id} {result.criterion.title.get(language) or result.criterion.title['en']}",
+            result.explanation,
+        )
         for result in results
     )
 

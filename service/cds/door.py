@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.cds.advise import Advisor
+from service.cds.cards import short_title
 from service.cds.clients import Gate
 from service.cds.phrases import LANGUAGES
 from service.cds.ports import Cards
@@ -47,7 +48,7 @@ class CdsHooks:
             {
                 "hook": hook,
                 "title": words.title.format(study=study),
-                "description": words.description.format(study=advisor.screener.study.record.short_title[language]),
+                "description": words.description.format(study=short_title(advisor.screener.study, language)),
                 "id": _id(study, hook),
                 "prefetch": dict(advisor.templates),
                 "usageRequirements": words.usage,

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from service.api.cds_models import CdsResponse, CdsServices
 from service.config import Settings, Url, Urls
 from tests.cds import EHR, SERVICE, Ehr, call, lent, of_today, prefetch
+from tests.cds_form import DISCOVERY, RESPONSE, check
 from tests.e2e.conftest import served
 
 Json = dict[str, Any]
@@ -76,6 +77,7 @@ def test_discovery_lists_a_service_a_hook(http: TestClient) -> None:
     """Both hooks are offered with the study's own prefetch, in the specification's form."""
     answer = http.get("/cds-services")
 
+    check(DISCOVERY, answer.json())
     TypeAdapter(CdsServices).validate_json(answer.content)
     assert [(each["id"], each["hook"]) for each in answer.json()["services"]] == [
         ("NCT06722105-patient-view", "patient-view"),
@@ -92,6 +94,7 @@ def test_a_complete_prefetch_gives_a_card_and_asks_nobody(
     with respx.mock:
         answer = http.post(f"/cds-services/NCT06722105-{hook}", json=body)
 
+    check(RESPONSE, answer.json())
     TypeAdapter(CdsResponse).validate_json(answer.content)
     [card] = answer.json()["cards"]
     assert card["summary"].startswith("Candidate for the trial NCT06722105")
@@ -112,6 +115,20 @@ def test_the_hospitals_own_patient_is_kept_under_its_own_id(
 
     assert rows(settings) == [("cds-hooks", "Patient/demo-01", "candidate")] * 2
     assert [each["patient"] for each in listed] == ["Patient/demo-01"]
+
+
+def test_a_patient_elsewhere_is_nobody_of_ours(other_settings: Settings, kinds: list[str], sample: Charts) -> None:
+    """About another server's patient our own server is not asked, though somebody there has the same id."""
+    chart = of_today(sample["13-status-set-by-a-person"])
+    [subject] = [each["resource"] for each in chart["entry"] if each["resource"]["resourceType"] == "ResearchSubject"]
+    subject["study"] = {"identifier": {"value": "NCT06722105"}}
+    settings = replace(other_settings, fhir_url=Url("https://hospital.example/fhir"))
+    with served(settings) as http, respx.mock:
+        answer = http.post(SERVICE, json=call(chart, prefetch=prefetch(chart, kinds), fhirServer=EHR))
+
+    [card] = answer.json()["cards"]
+    assert "A person has set" in card["detail"]
+    assert "suggestions" not in card
 
 
 @pytest.mark.parametrize(
