@@ -9,7 +9,7 @@ from service.eligibility.study import Study
 from service.errors import InputError
 from service.fhir.read import Reader
 from service.screening.patient import Screener
-from service.study.load import default_mappings, load_study, load_vocabulary, study_ids
+from service.study.load import default_mappings, load_laboratory, load_study, load_vocabulary, study_ids
 
 
 def mappings(settings: Settings) -> Path:
@@ -30,4 +30,5 @@ def screener(settings: Settings, study: str | None = None) -> Screener:
     """Return the screener of a study, over records that are brought. Raises as ``load`` does."""
     loaded = load(settings, study)
     vocabulary = load_vocabulary(mappings(settings), settings.site)
-    return Screener(loaded, Reader(loaded.lexicon, vocabulary, server=settings.fhir_url))
+    reader = Reader(loaded.lexicon, vocabulary, server=settings.fhir_url)
+    return Screener(loaded, reader, laboratory=load_laboratory(mappings(settings), loaded.notions))

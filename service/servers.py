@@ -54,7 +54,7 @@ class PostedResults:
     patient_system: str | None = None  # identifies patients there; ``None``: they have the same ids
     versions: SubjectVersions | None = None
 
-    async def post(self, screening: Screening, person: Person) -> Written:
+    async def post(self, screening: Screening, person: Person, *, listed: bool = True) -> Written:
         """Write the result back, now."""
         there = await self._patient(person)
         if there is None:
@@ -66,6 +66,7 @@ class PostedResults:
             now=datetime.now(UTC),
             versions=self.versions,
             as_text=self.patient_system is not None,
+            listed=listed,
         )
         return written._replace(person_status=written.person_status or self._shown(screening))
 

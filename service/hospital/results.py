@@ -32,14 +32,18 @@ async def write_back(
     now: datetime,
     versions: SubjectVersions | None = None,
     as_text: bool = False,
+    listed: bool = True,
 ) -> Written:
     """Make the server tell what the screening says, and say what was written or why nothing was.
 
     ``now`` is the time of writing, with its offset; ``versions`` remembers which versions were ours;
-    ``as_text`` for a server on which the records used have other ids: see ``write_provenance``.
+    ``as_text`` for a server on which the records used have other ids: see ``write_provenance``; not ``listed``
+    where the screening list is to stay as it is.
     Raises ``TryLater`` (also when other writers are first every time) and ``Never``.
     """
-    return await in_turn(shelf, screening.patient, lambda: _decide(shelf, screening, now, versions, as_text=as_text))
+    return await in_turn(
+        shelf, screening.patient, lambda: _decide(shelf, screening, now, versions, as_text=as_text, listed=listed)
+    )
 
 
 async def person_status(
@@ -50,7 +54,13 @@ async def person_status(
 
 
 async def _decide(
-    shelf: Shelf, screening: Screening, now: datetime, versions: SubjectVersions | None, *, as_text: bool
+    shelf: Shelf,
+    screening: Screening,
+    now: datetime,
+    versions: SubjectVersions | None,
+    *,
+    as_text: bool,
+    listed: bool,
 ) -> Written:
     known, listing = await asyncio.gather(
         _look_up(shelf, screening.study, screening.patient, versions), find_list(shelf, screening.study)
@@ -71,7 +81,8 @@ async def _decide(
     written = tuple(one.reference for one in kept if one.done)
     if not known.takes_subjects:
         item = screening.patient
-    if item is not None and shelf.takes("List"):  # where it did not tell the place, it tells the next screening
+    # Where the server did not tell the place of what it made, it tells the next screening.
+    if listed and item is not None and shelf.takes("List"):
         written += await put_on_list(shelf, screening, known, item, now)
     why = None if written else "unchanged"
     return Written(done=bool(written), resources=written, why=why, person_status=known.person_status)

@@ -57,6 +57,7 @@ class Screener:
     reader: Reader
     records: Records | None = None
     results: Results | None = None
+    laboratory: frozenset[str] = frozenset()  # the notions whose values come by the hour
     worker: Executor | None = None  # judges off the event loop; ``None``: the loop's own threads
 
     def screen_records(self, pulled: Pulled, patient: str, as_of: date) -> Result:

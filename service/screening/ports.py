@@ -49,8 +49,11 @@ class Records(Protocol):
 class Results(Protocol):
     """Where results are posted, and people's own statuses stand."""
 
-    async def post(self, screening: Screening, person: Person) -> Written:
-        """Post one result about ``person``, safe to repeat. Raises ``TryLater`` and ``Never``."""
+    async def post(self, screening: Screening, person: Person, *, listed: bool = True) -> Written:
+        """Post one result about ``person``, safe to repeat; not ``listed``: the screening list stays as it is.
+
+        Raises ``TryLater`` and ``Never``.
+        """
         ...
 
     async def person_status(self, screening: Screening, person: Person) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Table, select
@@ -12,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from service.store import jobs
 from service.store.tables import card_feedback, events, seen_tokens, subject_versions
 from service.store.tables import marks as marks_table
-from service.work.model import Event
+from service.work.model import Event, NewJob
 
 
 def wrote(connection: Connection, now: datetime, version: str) -> None:
@@ -44,21 +45,25 @@ def dismissed(connection: Connection, caller: str, card: str) -> bool:
 
 
 def received(
-    connection: Connection, now: datetime, told: Iterable[Event], bound: int | None, marks: Mapping[str, int]
+    connection: Connection,
+    now: datetime,
+    told: Iterable[Event],
+    further: Iterable[NewJob],
+    bound: int | None,
+    marks: Mapping[str, int],
 ) -> int:
-    """Keep events with their jobs, and marks: see ``Inbox.received``."""
-    new = 0
-    for each in told:
-        row = {"source": each.source, "subscription": each.subscription, "event": each.event, "patient": each.patient}
-        if not _once(connection, events, **row, received=now):
-            continue
-        new += 1
-        for job in each.jobs:
-            jobs.accept(connection, now, job, None, bound, None)
+    """Keep events with their jobs, further jobs, and marks: see ``Inbox.received``."""
+    new = [each for each in told if _once(connection, events, **_key(each), patient=each.patient, received=now)]
+    for job in chain(further, *(each.jobs for each in new)):
+        jobs.accept(connection, now, job, None, bound, None)
     for name, value in marks.items():
         upsert = _insert(connection, marks_table).values(name=name, value=value)
         connection.execute(upsert.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
-    return new
+    return len(new)
+
+
+def _key(event: Event) -> dict[str, str]:
+    return {"source": event.source, "subscription": event.subscription, "event": event.event}
 
 
 def mark(connection: Connection, name: str) -> int | None:

@@ -140,12 +140,17 @@ class SqlStore:
         return await self.database.run(memory.dismissed, caller, card)
 
     async def received(
-        self, events: Sequence[Event], *, bound: int | None = None, marks: Mapping[str, int] | None = None
+        self,
+        events: Sequence[Event],
+        *,
+        jobs: Sequence[NewJob] = (),
+        bound: int | None = None,
+        marks: Mapping[str, int] | None = None,
     ) -> int:
-        """In one transaction: keep events that are new with their jobs, and set marks."""
+        """In one transaction: keep events that are new with their jobs, further jobs, and marks."""
         for _ in range(2):
             with suppress(IntegrityError):  # another process kept a job of the same patient: now it is known
-                return await self.database.run(memory.received, self._now(), events, bound, marks or {})
+                return await self.database.run(memory.received, self._now(), events, jobs, bound, marks or {})
         raise StoreDown("The store takes nothing now.")
 
     async def mark(self, name: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,6 +85,19 @@ def load_vocabulary(mappings: Path, site: Path | None = None) -> Vocabulary:
 def load_notions(mappings: Path) -> dict[str, Notion]:
     """The notions that all studies share. Raises ``DefinitionError``."""
     return read_shapes(Notion, submap(read_yaml(mappings / "notions.yaml"), "notions"))
+
+
+def load_laboratory(mappings: Path, notions: Collection[str]) -> frozenset[str]:
+    """Those of the notions whose values come by the hour; none, where no file says so. Raises ``DefinitionError``."""
+    file = mappings / "announcing.yaml"
+    if not file.is_file():
+        return frozenset()
+    node = read_yaml(file)
+    refuse_unknown(node, "laboratory")
+    named = read_field(node, "laboratory", frozenset[str])
+    if strange := sorted(named.difference(notions)):
+        raise node.error(f"there is no notion {', '.join(strange)}.", "notions.yaml has them all.", "laboratory")
+    return named
 
 
 def load_connectives(folder: Path) -> frozenset[str]:

@@ -32,9 +32,10 @@ class PostOrder(msgspec.Struct, frozen=True, kw_only=True):
     patient: str
     identifiers: tuple[tuple[str | None, str], ...]
     caller: str = ""
+    listed: bool = True  # false: the screening list is left as it is
 
     @classmethod
-    def about(cls, screening: Screening, person: Person, caller: str) -> PostOrder:
+    def about(cls, screening: Screening, person: Person, caller: str, *, listed: bool) -> PostOrder:
         """Return the order for a result about ``person``."""
         return cls(
             study=screening.study.record.id,
@@ -42,6 +43,7 @@ class PostOrder(msgspec.Struct, frozen=True, kw_only=True):
             patient=person.reference,
             identifiers=person.identifiers,
             caller=caller,
+            listed=listed,
         )
 
     @property

@@ -16,6 +16,7 @@ from service.errors import InputError, Never
 from service.screening.document import document, encode
 from service.screening.patient import Judged, Screener
 from service.screening.stored import decode, not_posted, read_document, with_written
+from service.work.announcing import may_be_announced
 from service.work.model import Audit, Claim, Kind, NewJob, StoredScreening
 from service.work.orders import PostOrder, ScreenOrder, read_post_order, read_screen_order, write_order
 from service.work.ports import Store
@@ -45,7 +46,8 @@ class Jobs:
         result, person = judged
         post = None
         if isinstance(result, Screening) and order.write_back and person is not None:
-            payload = write_order(PostOrder.about(result, person, order.caller))
+            listed = await may_be_announced(self.store, screener, result, order)
+            payload = write_order(PostOrder.about(result, person, order.caller, listed=listed))
             patient = person.reference
             lane = f"{order.study} {patient}"
             post = NewJob(str(uuid4()), Kind.POST, claim.screening, payload, patient, lane)
@@ -67,7 +69,7 @@ class Jobs:
         if await self.store.superseded(claim):
             done, told = False, not_posted(kept, SUPERSEDED)
         else:
-            written = await results.post(self._read(kept, order), order.person)
+            written = await results.post(self._read(kept, order), order.person, listed=order.listed)
             done, told = written.done, with_written(kept, written)
         audit = Audit("posted" if done else "not-posted", order.caller, order.patient, claim.screening)
         await self.store.posted(claim, told, audit)

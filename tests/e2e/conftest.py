@@ -57,7 +57,7 @@ class FakeResults:
     person: str | None = None
     failure: Exception | None = None  # what it raises instead
 
-    async def post(self, screening: Screening, person: Person) -> Written:  # noqa: ARG002 - the port's signature
+    async def post(self, screening: Screening, person: Person, *, listed: bool = True) -> Written:  # noqa: ARG002 - the port's signature
         """Keep the result."""
         if self.failure is not None:
             raise self.failure
