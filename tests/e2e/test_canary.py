@@ -1,0 +1,273 @@
+"""The canary goes through every door and every failure, and is heard of nowhere: log, metrics, traces, errors.
+
+A door is a function that takes the ``World`` and says which statuses it has seen: add yours.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import responses
+import respx
+import stamina
+import structlog
+
+from service.config import Settings, Url
+from service.logs import log_to_stderr
+from tests.cds import SERVICE, call, lent, of_today, prefetch
+from tests.e2e.canary import (
+    BASE,
+    FAMILY,
+    HOSTILE,
+    ID,
+    NUMBER,
+    SECRET,
+    SIGNS,
+    Json,
+    World,
+    chart,
+    nothing_heard,
+    outcome,
+)
+from tests.e2e.conftest import Run, served
+from tests.telling import spans
+from tests.verdicts import as_json
+
+STUDY = "NCT06722105"
+SCREENINGS, EVALUATE = "/api/v1/screenings", f"/fhir/ResearchStudy/{STUDY}/$evaluate-eligibility"
+FHIR = "application/fhir+json"
+AS_OF = {"as_of": "2026-11-23"}
+TALKATIVE = {
+    "X-Request-Id": NUMBER,
+    "User-Agent": HOSTILE,
+    "Referer": HOSTILE,
+    "baggage": HOSTILE,
+    "tracestate": HOSTILE,
+}
+
+Door = Callable[[World], None]
+DOORS: list[Door] = []
+
+
+def door(function: Door) -> Door:
+    """Add a door that the canary goes through."""
+    DOORS.append(function)
+    return function
+
+
+@pytest.fixture
+def world(candor: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Give the service as it is served, over a hospital that is played, with the log as of the commands."""
+    monkeypatch.setenv("CANDOR_FHIR_URL", BASE)
+    monkeypatch.setenv("CANDOR_FHIR_TOKEN", SECRET)
+    settings = Settings(home=tmp_path / "home", fhir_url=Url(BASE))
+    log_to_stderr()
+    logging.root.setLevel(logging.DEBUG)  # also what libraries say only when asked to
+    with (
+        stamina.set_testing(True, attempts=2),
+        respx.mock(assert_all_called=False) as router,
+        served(settings) as http,
+    ):
+        world = World(http, candor, router, tmp_path)
+        http.event_hooks["response"].append(world.listen)
+        world.hospital()
+        yield world
+    logging.root.setLevel(logging.WARNING)
+    logging.root.removeHandler(logging.root.handlers[-1])
+    structlog.reset_defaults()
+
+
+@door
+def records_over_http(world: World) -> None:
+    """Judged at once and later, kept, read and listed."""
+    body = {"bundle": chart()} | AS_OF
+    assert world.post(SCREENINGS, body, **TALKATIVE).json()["patient"] == f"Patient/{ID}"
+    later = world.post(SCREENINGS, body, **{"Prefer": "respond-async", "Idempotency-Key": f"{FAMILY}-{NUMBER}"})
+    assert world.until_done(later.headers["location"]).json()["patient"] == f"Patient/{ID}"
+    assert ID in world.http.get(SCREENINGS, params={"patient": FAMILY}).text
+
+
+@door
+def a_patient_of_the_hospital(world: World) -> None:
+    """Pulled, judged, and not posted: the server refuses with too many words."""
+    assert world.post(SCREENINGS, {"patient": ID}).json()["patient"] == f"Patient/{ID}"
+    world.hospital(ResearchStudy=httpx.Response(422, json=outcome()))
+    assert world.post(SCREENINGS, {"patient": ID, "write_back": True}).status_code == 503
+
+
+@door
+def fhir_operations(world: World) -> None:
+    """Evaluated at once and later, matched."""
+    asked = {"resourceType": "Parameters", "parameter": [{"name": "subject", "valueString": ID}]}
+    assert ID in world.post(EVALUATE, chart(), FHIR, **TALKATIVE).text
+    assert ID in world.post(EVALUATE, asked, FHIR).text
+    later = world.post(EVALUATE, asked, FHIR, Prefer="respond-async")
+    assert ID in world.until_done(later.headers["content-location"]).text
+    assert world.post("/fhir/ResearchStudy/$match", chart(), FHIR).status_code == 200
+
+
+@door
+def a_card(world: World) -> None:
+    """Called with a prefetch that says all, with one that was refused, with nothing, and with a token that is lent."""
+    canary = of_today(chart())
+    known = call(canary, context={"userId": f"Practitioner/{FAMILY}", "patientId": ID})
+    whole = prefetch(canary, world.http.get("/cds-services").json()["services"][0]["prefetch"])
+    lacking = whole | {"Observation": outcome()}
+    calls = [{"prefetch": whole}, {"prefetch": lacking}, {}, lent(token=SECRET), lent(BASE, SECRET)]
+    answers = [world.post(SERVICE, known | members, **TALKATIVE) for members in calls]
+    assert [each.status_code for each in answers] == [200, 412, 412, 412, 200]
+    feedback = {"card": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea", "outcome": "overridden", "outcomeTimestamp": HOSTILE}
+    assert world.post(f"{SERVICE}/feedback", {"feedback": [feedback]}).is_error
+    world.post(SERVICE, known, Authorization=f"Bearer {SECRET}.{NUMBER}.{FAMILY}")
+
+
+@door
+def bodies_that_cannot_be_used(world: World) -> None:
+    """Whatever is wrong with a body, nothing of it is repeated."""
+    two = {
+        "resourceType": "Bundle",
+        "entry": [{"resource": {"resourceType": "Patient", "id": each}} for each in (ID, "b")],
+    }
+    replaced = chart(link=[{"other": {"reference": "Patient/kept"}, "type": "replaced-by"}])
+    bodies: list[Any] = [
+        {"bundle": two}, {"bundle": replaced}, {"bundle": {"resourceType": HOSTILE}}, {"bundle": HOSTILE},
+        {HOSTILE: 1}, {"patient": HOSTILE}, {"patient": f"{ID}-unknown"}, {"patient": [HOSTILE]},
+        {"patient": ID, "study": HOSTILE}, {"patient": ID, "as_of": HOSTILE}, HOSTILE, [HOSTILE], {},
+    ]  # fmt: skip
+    for body in bodies:
+        for path in (SCREENINGS, EVALUATE, "/fhir/ResearchStudy/$match", SERVICE, f"{SERVICE}/feedback"):
+            fhir = body.get("bundle", body) if isinstance(body, dict) else body
+            assert world.post(
+                path, body if path == SCREENINGS else fhir, FHIR if "fhir" in path else "application/json"
+            ).is_error
+    for parameter in (
+        {"name": HOSTILE},
+        {"name": "subject", "valueString": HOSTILE},
+        {"name": "asOf", "valueDate": HOSTILE},
+    ):
+        assert world.post(EVALUATE, {"resourceType": "Parameters", "parameter": [parameter]}, FHIR).is_error
+    for broken in (b"{" + HOSTILE.encode(), as_json(chart())[:-9], b'{"a": NaN, "' + HOSTILE.encode() + b'": 1}'):
+        for path in (SCREENINGS, EVALUATE, SERVICE):
+            assert world.post(path, broken, FHIR if "fhir" in path else "application/json").is_error
+
+
+@door
+def addresses_that_are_none(world: World) -> None:
+    """Paths, queries, methods and headers are the caller's text."""
+    places = (
+        f"/{FAMILY}", f"/fhir/Patient/{ID}", f"{SCREENINGS}/{ID}", f"/api/v1/studies/{FAMILY}",
+        f"/fhir/evaluations/{ID}", f"/fhir/ResearchStudy/{FAMILY}", f"/cds-services/{FAMILY}",
+        f"{SCREENINGS}?status={FAMILY}", f"{SCREENINGS}?cursor={FAMILY}", f"/fhir/metadata?_format={FAMILY}",
+    )  # fmt: skip
+    for place in places:
+        assert world.http.get(place, headers=TALKATIVE).is_error
+    for method in (FAMILY.upper(), "DELETE"):
+        assert world.http.request(method, f"{SCREENINGS}?name={FAMILY}").is_error
+    assert world.post(SCREENINGS, {"patient": ID}, FAMILY).is_error
+    assert world.post(SCREENINGS, {"patient": ID}, **{"Idempotency-Key": HOSTILE}).is_error
+
+
+FAILURES: list[httpx.Response | Exception] = [
+    *(httpx.Response(status, json=outcome()) for status in (400, 401, 403, 404, 410, 422, 429, 500, 503)),
+    httpx.Response(200, text=f'{{"resourceType": "Patient", "id": "{ID}", {HOSTILE}'),
+    httpx.Response(200, html=f"<p>{HOSTILE}</p>"),
+    httpx.Response(200, json=[HOSTILE]),
+    httpx.Response(302, headers={"Location": f"https://elsewhere.example/{FAMILY}"}),
+    httpx.ConnectError(HOSTILE), httpx.ReadTimeout(HOSTILE), httpx.RemoteProtocolError(HOSTILE),
+]  # fmt: skip
+
+
+@door
+def a_hospital_that_fails(world: World) -> None:
+    """However the hospital's server fails, and whatever it says, at every door that asks it."""
+    asked = {"resourceType": "Parameters", "parameter": [{"name": "subject", "valueString": ID}]}
+    for failure in FAILURES:
+        world.down(failure)
+        assert world.post(SCREENINGS, {"patient": ID, "write_back": True}).is_error
+        assert world.post(EVALUATE, asked, FHIR).is_error
+        assert world.post(SERVICE, call(of_today(chart())) | lent(BASE, SECRET)).is_error
+        assert world.command("screen", "--patient", ID, "--json").code in {3, 4, 75}
+    world.post(SCREENINGS, {"patient": ID}, Prefer="respond-async")
+
+
+@door
+def a_search_that_fails(world: World) -> None:
+    """Records that are withheld, and a page that leads elsewhere, are told without their words."""
+    elsewhere = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": outcome("suppressed")}]}
+    links = {"link": [{"relation": "next", "url": f"https://elsewhere.example/{FAMILY}?patient={ID}"}]}
+    for answer in (
+        elsewhere,
+        elsewhere | links,
+        httpx.Response(500, json=outcome()),
+        httpx.Response(200, text=HOSTILE),
+    ):
+        world.hospital(Observation=answer)
+        world.post(SCREENINGS, {"patient": ID})
+        world.command("screen", "--patient", ID, "--json")
+
+
+@door
+def commands(world: World) -> None:
+    """Tables and lines go to stdout, and only what went wrong to stderr, without a name."""
+    good = world.file("good.json", as_json(chart()))
+    assert ID in world.command("screen", good, "--as-of", "2026-11-23", "--json").out
+    assert world.command("screen", good, "--as-of", "2026-11-23").code == 0
+    lines = b"".join(as_json(entry["resource"]) + b"\n" for entry in chart()["entry"])
+    broken = [
+        as_json(chart())[:-9],
+        HOSTILE.encode(),
+        lines + b"{" + HOSTILE.encode() + b"\n",
+        lines.replace(b"Patient/", b""),
+    ]
+    for number, content in enumerate(broken):
+        for suffix in ("json", "ndjson"):
+            world.command("screen", world.file(f"{number}.{suffix}", content), "--json")
+
+
+@door
+def a_service_that_fails(world: World) -> None:
+    """The command that has a service judge says what the service says, and not what stands before it says."""
+    good, url = world.file("good.json", as_json(chart())), "https://candor.hospital.example"
+    answers: list[Json] = [
+        {"status": 503, "body": HOSTILE, "headers": {"Retry-After": "600"}},
+        *({"status": status, "body": HOSTILE} for status in (307, 403, 500)),
+        {"status": 200, "body": HOSTILE, "content_type": "text/html"},
+    ]
+    for answer in answers:
+        with responses.RequestsMock() as service:
+            service.post(f"{url}{SCREENINGS}", **answer)
+            assert world.command("screen", good, "--service", url, "--json").code in {2, 3, 75}
+
+
+@door
+def what_operators_see(world: World) -> None:
+    """A job that was set aside is listed with its reason, and a patient is forgotten, without being named."""
+    world.hospital(ResearchStudy=httpx.Response(422, json=outcome()))
+    world.post(SCREENINGS, {"bundle": chart(), "write_back": True} | AS_OF)
+    listed = world.command("jobs", "list", "--json")
+    world.heard.append(listed.out)
+    world.heard.append(world.http.get("/metrics").text)
+    assert [json.loads(line)["state"] for line in listed.out.splitlines()] == ["parked"]
+    assert world.command("forget", ID).code == 0
+
+
+@pytest.mark.parametrize("through", DOORS, ids=lambda each: each.__name__)
+def test_the_canary_is_heard_of_nowhere(world: World, through: Door, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing in log, metrics, traces, errors and headers tells who it was, what was measured, or a secret."""
+    with spans() as kept, nothing_heard(world, kept, capsys):
+        through(world)
+
+    assert 500 not in world.statuses
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_sign_would_be_heard(world: World, sign: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The ears work: a sign of the canary in one event of the log fails the test."""
+    with pytest.raises(AssertionError, match="in:"), nothing_heard(world, [], capsys):
+        structlog.get_logger().info(f"about {sign}")
