@@ -49,7 +49,7 @@ class Clinic:
 @pytest.fixture
 def clinic(tmp_path: Path) -> Iterator[Clinic]:
     """Give a clinic."""
-    with served(Settings(home=tmp_path)) as http:
+    with served(Settings(home=tmp_path, cds_budget_ms=20_000)) as http:
         kinds = list(http.get("/cds-services").json()["services"][0]["prefetch"])
         yield Clinic(http, tmp_path, kinds)
 

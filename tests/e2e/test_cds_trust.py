@@ -55,7 +55,7 @@ def settings(tmp_path: Path) -> Settings:
     """Give the settings of a service behind a proxy, with one client."""
     listed = tmp_path / "clients.toml"
     listed.write_text(f'[[client]]\niss = "{ISS}"\njku = "{JKU}"\n')
-    return Settings(home=tmp_path / "home", cds_clients=listed, public_url=Url(PUBLIC))
+    return Settings(home=tmp_path / "home", cds_clients=listed, public_url=Url(PUBLIC), cds_budget_ms=20_000)
 
 
 @pytest.fixture
