@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from ipaddress import ip_address
 from typing import NamedTuple
 
 from service.access import hospital_servers
@@ -20,7 +19,7 @@ from service.hospital.client import FhirClient, Server
 from service.hospital.lent import LentServers
 from service.hospital.origins import Origin
 from service.hospital.plan import plan_for
-from service.hospital.published_keys import PublishedKeys
+from service.hospital.published_keys import PublishedKeys, may_be_asked
 from service.hospital.transport import Tls
 from service.screeners import mappings
 from service.screening.patient import Screener
@@ -44,21 +43,9 @@ def trusted(settings: Settings) -> Trusted:
         return Trusted(None, {})
     clients = load_clients(settings.cds_clients)
     for client in clients.values():
-        if client.jku is not None and not _may_be_asked(client.jku):
+        if client.jku is not None and not may_be_asked(client.jku):
             raise SettingError(f"CANDOR_CDS_CLIENTS: {settings.cds_clients}: a jku is no https address of a server.")
     return Trusted(clients, load_keys(clients, settings.cds_clients))
-
-
-def _may_be_asked(url: str) -> bool:
-    """Whether keys may come from there: over TLS, or from this machine."""
-    try:
-        origin = Origin.parse(url)
-    except ValueError:
-        return False
-    try:
-        return origin.scheme == "https" or ip_address(origin.host).is_loopback
-    except ValueError:
-        return origin.host == "localhost"
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from service.access import hospital_servers, signing_keys
 from service.advisors import cds_hooks, trusted
 from service.api import create_api
 from service.api.service import Limits, Service
+from service.callers import bearers, check_callers, pseudonyms
 from service.config import Settings
 from service.errors import SettingError
 from service.hospital.keys import jwks
@@ -40,6 +41,7 @@ def create_app(settings: Settings, store: SqlStore) -> FastAPI:
 
     Raises ``DefinitionError`` where one is wrong or there is no study, and ``SettingError``.
     """
+    check_callers(settings)
     hospital_servers(settings)  # refused before it listens, where it cannot be used
     keys, clients = jwks(signing_keys(settings))["keys"], trusted(settings)
     # Where there is no study, asking for the first one tells why.
@@ -53,7 +55,7 @@ def create_app(settings: Settings, store: SqlStore) -> FastAPI:
         async with AsyncExitStack() as stack:
             # Judging holds the interpreter's lock: more threads would only keep the event loop waiting longer.
             worker = stack.enter_context(ThreadPoolExecutor(1, "screening"))
-            join = await stack.enter_async_context(connected(settings))
+            join = await stack.enter_async_context(connected(settings, store))
             by_study = {each.study.record.id: replace(join(each), worker=worker) for each in screeners}
             lease = timedelta(seconds=settings.lease_seconds)
             kept = None if settings.retention_days is None else timedelta(days=settings.retention_days)
@@ -61,7 +63,17 @@ def create_app(settings: Settings, store: SqlStore) -> FastAPI:
             await stack.enter_async_context(crew.started())
             desk = Desk(crew, settings.max_queue)
             cds = await stack.enter_async_context(cds_hooks(settings, by_study, store, clients))
-            yield Service(screeners=by_study, limits=limits, worker=worker, keys=keys, desk=desk, cds=cds)
+            yield Service(
+                screeners=by_study,
+                limits=limits,
+                worker=worker,
+                keys=keys,
+                desk=desk,
+                cds=cds,
+                bearers=await stack.enter_async_context(bearers(settings)),
+                pseudonyms=pseudonyms(settings),
+                metrics_open=settings.metrics_open,
+            )
 
     return create_api(opened)
 
@@ -105,11 +117,8 @@ class Server(uvicorn.Server):
 
 def refuse_strangers(settings: Settings) -> None:
     """Raise ``SettingError`` where the service would listen to other machines without authentication."""
-    if not settings.loopback:
-        reached = f"CANDOR_HOST: {settings.host} is reached from other machines"
-        if settings.oidc_issuer is None:
-            raise SettingError(f"{reached}: set CANDOR_OIDC_ISSUER, or listen on 127.0.0.1.")
+    if not settings.loopback and settings.oidc_issuer is None:
         raise SettingError(
-            f"{reached}, and this version does not verify the tokens of CANDOR_OIDC_ISSUER yet: "
-            "listen on 127.0.0.1, behind a proxy that does."
+            f"CANDOR_HOST: {settings.host} is reached from other machines: "
+            "set CANDOR_OIDC_ISSUER, or listen on 127.0.0.1."
         )

@@ -105,7 +105,12 @@ class Settings:
     host: str = "127.0.0.1"
     port: Port = 8000
     public_url: Url | None = None  # under which callers reach the service
-    oidc_issuer: Url | None = None
+    oidc_issuer: Endpoint | None = None  # whose tokens let callers in, to the letter
+    oidc_audience: str = "candor"
+    oidc_roles_claim: str = "roles"
+    oidc_ca_file: Path | None = None
+    pseudonym_key: Token | None = field(default=None, repr=False)
+    metrics_open: bool = False  # although callers need tokens
     cds_clients: Path | None = None  # the list of CDS clients
     cds_budget_ms: Positive = 500
 

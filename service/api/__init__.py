@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from service import __version__
 from service.api import cds, cds_models, fhir, listing, models, operations, problems, screenings, studies
+from service.api.access import describe_refusals
 from service.api.service import Service
 from service.api.watch import Watch
 
@@ -80,4 +81,5 @@ def describe(app: FastAPI) -> dict[str, Any]:
         ]
         _, schemas = models_json_schema(extra, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
         app.openapi_schema["components"]["schemas"] |= schemas["$defs"]
+        describe_refusals(app.openapi_schema)
     return app.openapi_schema

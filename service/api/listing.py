@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
 from service.api import models
+from service.api.access import MayRead, shown_to
 from service.api.answers import MEDIA_TYPE, is_id
 from service.api.problems import Problem, described
 from service.api.service import TheService
@@ -44,8 +45,9 @@ _decoder = msgspec.msgpack.Decoder(_Place)
         **described(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
-async def list_screenings(
+async def list_screenings(  # noqa: PLR0913, PLR0917 - one a parameter of the call
     service: TheService,
+    caller: MayRead,
     status: Annotated[Status | None, Query(description="The machine's view.")] = None,
     priority: Annotated[int | None, Query(ge=1, le=4)] = None,
     study: Annotated[str | None, Query(description="The study's id.")] = None,
@@ -66,7 +68,8 @@ async def list_screenings(
     since = None if changed_since is None else changed_since.astimezone(UTC)
     found = await service.desk.listed(Filter(study, status, priority, since, after, limit + 1))
     page, more = found[:limit], len(found) > limit
-    return Response(_page(page, _write(page[-1]) if more else None), media_type=MEDIA_TYPE)
+    following = _write(page[-1]) if more else None
+    return Response(_page(await shown_to(caller, service, *page), following), media_type=MEDIA_TYPE)
 
 
 def _page(items: Iterable[StoredScreening], following: str | None) -> bytes:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 
 from service import metrics
 from service.api import models
+from service.api.access import MAY_SCRAPE
 from service.api.service import RETRY_WHEN_BUSY, Service, TheService
 from service.work.model import JobCount, JobState, Kind
 from service.work.ports import StoreDown
@@ -75,6 +76,7 @@ async def keys(service: TheService, response: Response) -> models.JwkSet:
 
 @router.get(
     "/metrics",
+    dependencies=[MAY_SCRAPE],
     operation_id="metrics",
     summary="What was counted?",
     response_class=Response,

@@ -48,7 +48,7 @@ _TOLD: tuple[tuple[type[CandorError], HTTPStatus, str, float | None], ...] = (
 
 MEANING = {
     HTTPStatus.BAD_REQUEST: "Not JSON, NaN, or nested too deeply.",
-    HTTPStatus.FORBIDDEN: "The patient may not be screened (`not-permitted`).",
+    HTTPStatus.FORBIDDEN: "The patient may not be screened (`not-permitted`), or the token lacks the scope or role.",
     HTTPStatus.NOT_FOUND: "Unknown patient, study or screening.",
     HTTPStatus.REQUEST_TIMEOUT: "The body did not arrive in time.",
     HTTPStatus.CONFLICT: "No hospital server is configured, or the `Idempotency-Key` came with another body before.",
@@ -59,14 +59,14 @@ MEANING = {
         "`patient-replaced` or `patient-unreadable`."
     ),
     HTTPStatus.TOO_MANY_REQUESTS: "As many screenings as allowed are under way; see `Retry-After`.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "The hospital server or the store is down; see `Retry-After`.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The hospital server, the store or the issuer is down; see `Retry-After`.",
 }
 
 log = structlog.get_logger()
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word
-    """An answer that is an error; ``replaced_by`` is an extension member."""
+    """An answer that is an error; ``replaced_by`` is an extension member, ``challenge`` what WWW-Authenticate says."""
 
     def __init__(
         self,
@@ -76,10 +76,11 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
         *,
         retry_after: float | None = None,
         replaced_by: str | None = None,
+        challenge: str | None = None,
     ) -> None:
         """Keep what the answer says."""
         self.status, self.code, self.detail = status, code, detail
-        self.retry_after, self.replaced_by = retry_after, replaced_by
+        self.retry_after, self.replaced_by, self.challenge = retry_after, replaced_by, challenge
         super().__init__(code)
 
     def response(self, path: str) -> Response:
@@ -87,8 +88,8 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
         headers = {} if self.retry_after is None else {"Retry-After": str(max(1, round(self.retry_after)))}
         if self.status == HTTPStatus.REQUEST_TIMEOUT:
             headers["Connection"] = "close"  # the rest of the body is not waited for
-        if self.status == HTTPStatus.UNAUTHORIZED:
-            headers["WWW-Authenticate"] = "Bearer"
+        if self.challenge is not None or self.status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = self.challenge or "Bearer"
         outcome = next((media_type for door, media_type in _OUTCOMES.items() if path.startswith(door)), None)
         if outcome is not None:
             return Response(

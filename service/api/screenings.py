@@ -10,11 +10,12 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from service.api import models
+from service.api.access import MayRead, MayScreen, shown_to
 from service.api.answers import is_id, stored, under_way
 from service.api.bodies import ScreeningRequest, decode, read_json
 from service.api.problems import described
 from service.api.service import Service, TheService
-from service.api.wishes import CALLER, WISHES, read_wish
+from service.api.wishes import WISHES, read_wish
 from service.screening.patient import reference_of, today
 from service.work.orders import ScreenOrder
 
@@ -62,7 +63,7 @@ _POST: dict[str, Any] = {
     },
     openapi_extra=_POST,
 )
-async def screen(request: Request, service: TheService) -> Response:
+async def screen(request: Request, service: TheService, caller: MayScreen) -> Response:
     """Judge every criterion for a patient of the hospital (`patient`) or for records that are sent (`bundle`).
 
     Numbers keep their decimals as written. Of equal keys in one JSON object the last wins.
@@ -74,7 +75,7 @@ async def screen(request: Request, service: TheService) -> Response:
     with service.place():
         loop = asyncio.get_running_loop()
         wanted = await loop.run_in_executor(service.worker, decode, body, service.limits.entries)
-        id_ = await service.take(_order(service, wanted), wish.key_of(CALLER, body), later=wish.later)
+        id_ = await service.take(_order(service, wanted, caller.name), wish.key_of(caller.name, body), later=wish.later)
     return under_way(id_) if wish.later else stored(id_, *await service.desk.awaited(id_))
 
 
@@ -93,12 +94,15 @@ async def screen(request: Request, service: TheService) -> Response:
         ),
     },
 )
-async def read(id: str, service: TheService) -> Response:  # noqa: A002 - the contract's word
+async def read(id: str, service: TheService, caller: MayRead) -> Response:  # noqa: A002 - the contract's word
     """Answer as the request itself would have been answered; 202 while it is under way."""
-    return stored(id, *(await service.desk.result(id) if is_id(id) else (None, None)))
+    result, standing = await service.desk.result(id) if is_id(id) else (None, None)
+    if result is not None:
+        (result,) = await shown_to(caller, service, result)
+    return stored(id, result, standing)
 
 
-def _order(service: Service, wanted: ScreeningRequest) -> ScreenOrder:
+def _order(service: Service, wanted: ScreeningRequest, caller: str) -> ScreenOrder:
     """Return what is to be done. Raises a ``Problem`` and ``InputError`` where it cannot be."""
     screener = service.screener(wanted.study)
     screener.needs(patient=wanted.patient is not None, write_back=wanted.write_back)
@@ -108,5 +112,5 @@ def _order(service: Service, wanted: ScreeningRequest) -> ScreenOrder:
         patient=None if wanted.patient is None else reference_of(wanted.patient),
         bundle=msgspec.Raw(b"null") if wanted.patient is not None else wanted.bundle,
         write_back=wanted.write_back,
-        caller=CALLER,
+        caller=caller,
     )

@@ -14,6 +14,8 @@ from fastapi import Depends, Request
 from service.api.problems import Problem
 from service.cds.door import CdsHooks
 from service.screening.patient import Screener
+from service.screening.research import Pseudonyms
+from service.trust.bearers import Bearers
 from service.work.desk import Desk
 from service.work.model import Key
 from service.work.orders import ScreenOrder
@@ -41,6 +43,9 @@ class Service:
     desk: Desk  # keeps what is accepted
     keys: Sequence[Mapping[str, str]] = ()  # the public parts of those by which we sign, as JWKs
     cds: CdsHooks | None = None
+    bearers: Bearers | None = None  # whose tokens are believed; ``None``: reached from this machine alone
+    pseudonyms: Pseudonyms | None = None  # people's names for researchers
+    metrics_open: bool = False  # to whoever reaches the port
     under_way: int = 0
 
     def screener(self, study: str | None) -> Screener:

@@ -12,6 +12,7 @@ import msgspec
 from fastapi import APIRouter, Response
 
 from service.api import models
+from service.api.access import MayRead
 from service.api.problems import described
 from service.api.service import TheService
 from service.eligibility.codes import Role
@@ -34,7 +35,7 @@ COMMON = {field.name for field in fields(Rule)} | {"children", "child"}
     response_class=Response,
     responses={200: {"model": models.Studies, "description": "The studies that are loaded."}},
 )
-async def list_studies(service: TheService) -> Response:
+async def list_studies(service: TheService, _: MayRead) -> Response:
     """List the studies that are loaded, the default one first."""
     return _json({"items": [_summary(screener.study) for screener in service.screeners.values()]})
 
@@ -49,7 +50,7 @@ async def list_studies(service: TheService) -> Response:
         **described(HTTPStatus.NOT_FOUND),
     },
 )
-async def read_study(study: str, service: TheService) -> Response:
+async def read_study(study: str, service: TheService, _: MayRead) -> Response:
     """Read one study: the protocol's words beside the rules that implement them, and the codes they look for."""
     return _json(_detail(service.screener(study).study))
 

@@ -11,7 +11,6 @@ from fastapi import Request
 from service.api.problems import Problem
 from service.work.model import Key
 
-CALLER = "anyone"  # nobody's token is verified yet
 _KEY_LENGTH = 255
 
 # What OpenAPI says of the headers.

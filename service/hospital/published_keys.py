@@ -6,6 +6,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from service.errors import Never
+from service.hospital.origins import Origin, is_loopback
 from service.hospital.refusals import refusal
 from service.hospital.transport import Tls, Transport
 
@@ -29,7 +31,20 @@ class PublishedKeys:
 
     async def fetch(self, url: str) -> bytes:
         """Return what is there. Raises ``TryLater`` and ``Never``."""
+        if not may_be_asked(url):
+            raise Never(
+                "Public keys would come from another machine in plain text, or from nobody's: an https URL is needed."
+            )
         reply = await self._transport.send("GET", url, _WHAT, {"Accept": "application/json"})
         if reply.status != 200:  # noqa: PLR2004 - OK, and no redirect
             raise refusal(reply.status, _WHAT, urlsplit(url).hostname or "", headers=reply.headers)
         return reply.content
+
+
+def may_be_asked(url: str) -> bool:
+    """Whether keys may come from there: over TLS, or from this machine."""
+    try:
+        origin = Origin.parse(url)
+    except ValueError:
+        return False
+    return origin.scheme == "https" or is_loopback(origin.host)

@@ -42,10 +42,12 @@ class KeySets:
 
     async def key(self, url: str, kid: str) -> Jwk | None:
         """Return the key of this id. Raises ``TryLater`` and ``Never`` where it cannot be asked for."""
+        if (known := self._known(url, kid)) is not None:
+            return known  # and waits for nobody who asks for an invented one
         async with self._asking.setdefault(url, asyncio.Lock()):
+            if (known := self._known(url, kid)) is not None:
+                return known
             kept = self._kept.get(url)
-            if kept is not None and kid in kept.keys and self._clock() - kept.at < KEPT:
-                return kept.keys[kid]
             asked = self._asked.get(url)
             if asked is None or self._clock() - asked >= PAUSE:
                 self._asked[url] = self._clock()
@@ -53,6 +55,10 @@ class KeySets:
             elif kept is None or self._clock() - kept.at >= KEPT:
                 raise TryLater("The keys of a caller could not be fetched a moment ago.", PAUSE)
             return kept.keys.get(kid)
+
+    def _known(self, url: str, kid: str) -> Jwk | None:
+        kept = self._kept.get(url)
+        return kept.keys.get(kid) if kept is not None and self._clock() - kept.at < KEPT else None
 
 
 def read_keys(content: bytes) -> dict[str, Jwk]:

@@ -34,7 +34,7 @@ def read_token(token: str) -> Claimed:
     parts = token.split(".")
     try:
         header, claims = (_decode(_bytes(part)) for part in parts[:2])
-    except (ValueError, binascii.Error, msgspec.DecodeError):
+    except (ValueError, binascii.Error, msgspec.DecodeError, RecursionError):
         raise Untrusted("The token is no JSON Web Token.") from None
     if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
         raise Untrusted("The token is no signed JSON Web Token.")

@@ -172,15 +172,26 @@ def test_a_patient_without_a_hospital_server_is_3(candor: Candor) -> None:
     assert "CANDOR_FHIR_URL" in run.err
 
 
-@pytest.mark.parametrize("issuer", ["", "https://login.hospital.example"])
-def test_serve_refuses_to_listen_to_strangers(candor: Candor, monkeypatch: pytest.MonkeyPatch, issuer: str) -> None:
-    """Beyond loopback the service does not listen without authentication: exit 3, one sentence."""
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CANDOR_OIDC_ISSUER", ""),
+        ("CANDOR_OIDC_ISSUER", "http://login.hospital.example"),
+        ("CANDOR_PSEUDONYM_KEY", "too short"),
+    ],
+)
+def test_serve_refuses_to_listen_to_strangers(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Beyond loopback the service listens neither without authentication nor with a weak one: exit 3, one sentence."""
     monkeypatch.setenv("CANDOR_HOST", "0.0.0.0")  # noqa: S104 - that is what is refused
-    monkeypatch.setenv("CANDOR_OIDC_ISSUER", issuer)
+    monkeypatch.setenv("CANDOR_OIDC_ISSUER", "https://login.hospital.example")
+    monkeypatch.setenv(name, value)
     run = candor("serve")
 
     assert (run.code, run.out, len(run.err.splitlines())) == (3, "", 1)
-    assert "CANDOR_OIDC_ISSUER" in run.err
+    assert name in run.err
+    assert value == "" or value not in run.err
 
 
 def test_the_environment_wins_over_the_file(candor: Candor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from service.api.access import MayRead
 from service.api.fhir.exchange import answer, described, fhir_router, own_base, resource_of
 from service.api.problems import Problem
 from service.api.service import Service, TheService
@@ -42,7 +43,7 @@ async def capabilities(request: Request, service: TheService) -> Response:
     response_class=Response,
     responses=_resource("Bundle"),
 )
-async def operations(request: Request, service: TheService) -> Response:
+async def operations(request: Request, service: TheService, _: MayRead) -> Response:
     """Answer a searchset of every OperationDefinition."""
     return answer(write_operations(_canonical(service), own_base(request)))
 
@@ -54,7 +55,7 @@ async def operations(request: Request, service: TheService) -> Response:
     response_class=Response,
     responses={**_resource("OperationDefinition"), **described(HTTPStatus.NOT_FOUND)},
 )
-async def operation(id: str, service: TheService) -> Response:  # noqa: A002 - FHIR's word
+async def operation(id: str, service: TheService, _: MayRead) -> Response:  # noqa: A002 - FHIR's word
     """Answer one OperationDefinition."""
     for each in OPERATIONS:
         if each.id == id:
@@ -69,7 +70,7 @@ async def operation(id: str, service: TheService) -> Response:  # noqa: A002 - F
     response_class=Response,
     responses={**_resource("ResearchStudy"), **described(HTTPStatus.NOT_FOUND)},
 )
-async def study(id: str, service: TheService) -> Response:  # noqa: A002 - FHIR's word
+async def study(id: str, service: TheService, _: MayRead) -> Response:  # noqa: A002 - FHIR's word
     """Answer the ResearchStudy of a study that is loaded, by its id."""
     return answer(write_study(service.screener(id).study) | {"id": id})
 

@@ -10,12 +10,13 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from service.api.access import MayReadCharts, MayScreen
 from service.api.answers import RETRY_AFTER, is_id, settled
 from service.api.fhir.exchange import answer, described, fhir_router, own_base, resource_of
 from service.api.fhir.questions import ASKED, ERRORS, read_question
 from service.api.problems import Problem
 from service.api.service import Service, TheService
-from service.api.wishes import CALLER, WISHES, read_wish
+from service.api.wishes import WISHES, read_wish
 from service.eligibility.results import Screening
 from service.fhir.write_error import write_under_way
 from service.fhir.write_evaluation import write_evaluation
@@ -50,14 +51,14 @@ _EVALUATED: dict[int | str, dict[str, Any]] = {
     responses={**_EVALUATED, **ERRORS},
     openapi_extra={**ASKED, "parameters": WISHES},
 )
-async def evaluate(id: str, request: Request, service: TheService) -> Response:  # noqa: A002 - FHIR's word
+async def evaluate(id: str, request: Request, service: TheService, caller: MayScreen) -> Response:  # noqa: A002 - FHIR's
     """Judge every criterion; the result is kept, and nothing is written to the hospital's server."""
     screener, wish = service.screener(id), read_wish(request)
     question, body = await read_question(request, service)
     screener.needs(patient=question.patient is not None, write_back=False)
-    key = wish.key_of(CALLER, f"{TRIGGER} {id}\n".encode() + body)
+    key = wish.key_of(caller.name, f"{TRIGGER} {id}\n".encode() + body)
     with service.place():
-        screening = await service.take(question.order(id, TRIGGER), key, later=wish.later)
+        screening = await service.take(question.order(id, TRIGGER, caller.name), key, later=wish.later)
     if wish.later:
         return _under_way(request, screening)
     return await _answered(request, service, screening, *await service.desk.awaited(screening))
@@ -78,7 +79,7 @@ async def evaluate(id: str, request: Request, service: TheService) -> Response: 
         ),
     },
 )
-async def evaluation(id: str, request: Request, service: TheService) -> Response:  # noqa: A002 - FHIR's word
+async def evaluation(id: str, request: Request, service: TheService, _: MayReadCharts) -> Response:  # noqa: A002 - as above
     """Answer as the operation itself would have answered; 202 while it is under way."""
     return await _answered(request, service, id, *(await service.desk.result(id) if is_id(id) else (None, None)))
 

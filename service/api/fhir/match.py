@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from fastapi import Request, Response
 
+from service.api.access import MayScreen
 from service.api.answers import RETRY_AFTER, settled
 from service.api.fhir.evaluation import read_kept
 from service.api.fhir.exchange import answer, fhir_router, own_base, resource_of
@@ -32,14 +33,14 @@ TRIGGER = "match"
     },
     openapi_extra=ASKED,
 )
-async def match(request: Request, service: TheService) -> Response:
+async def match(request: Request, service: TheService, caller: MayScreen) -> Response:
     """Judge one patient for every study; `search.score` is the share of criteria that pass, 0 where one fails."""
     question, _ = await read_question(request, service)
     screenings = []
     with service.place():
         for study, screener in service.screeners.items():
             screener.needs(patient=question.patient is not None, write_back=False)
-            id_ = await service.take(question.order(study, TRIGGER), None, later=False)
+            id_ = await service.take(question.order(study, TRIGGER, caller.name), None, later=False)
             kept = settled(*await service.desk.awaited(id_))
             if kept is None:  # another process took it over, and is at it
                 detail = "It is still under way: ask again."

@@ -14,7 +14,6 @@ from service.api.bodies import check_entries, invalid, parse, read_json
 from service.api.fhir.exchange import MEDIA_TYPES, described, resource_of
 from service.api.problems import Problem
 from service.api.service import Service
-from service.api.wishes import CALLER
 from service.screening.patient import reference_of, today
 from service.work.orders import ScreenOrder
 
@@ -51,10 +50,10 @@ class Question(NamedTuple):
     bundle: msgspec.Raw
     as_of: date
 
-    def order(self, study: str, trigger: str) -> ScreenOrder:
+    def order(self, study: str, trigger: str, caller: str) -> ScreenOrder:
         """Return what is to be done for a study."""
         return ScreenOrder(
-            study=study, as_of=self.as_of, patient=self.patient, bundle=self.bundle, trigger=trigger, caller=CALLER
+            study=study, as_of=self.as_of, patient=self.patient, bundle=self.bundle, trigger=trigger, caller=caller
         )
 
 

@@ -1,0 +1,133 @@
+"""Callers by their bearer tokens: access tokens that one issuer signs as JSON Web Tokens (RFC 6750, RFC 9068)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import time
+from typing import Any, NamedTuple, TypeGuard
+
+import msgspec
+
+from service.errors import Never
+from service.trust.key_sets import Fetch, KeySets
+from service.trust.signed import Untrusted, read_token, verify
+
+ALGORITHMS = ("RS256", "RS384", "ES256", "ES384")  # whatever a token says of itself
+_TYPES = {None, "jwt", "at+jwt", "application/at+jwt"}  # many issuers tell no more than that it is a JWT
+_SKEW = 30.0  # seconds by which the issuer's clock may be ahead of ours
+_LONGEST = 255  # characters of a caller's name
+_SCHEME = "bearer "
+
+
+class NoToken(Untrusted):
+    """The caller shows none."""
+
+
+class Caller(NamedTuple):
+    """Who calls, and what the issuer says that they may do."""
+
+    name: str  # as the issuer knows them; our own records name them so
+    scopes: frozenset[str]
+    roles: frozenset[str]
+
+
+class _Configuration(msgspec.Struct):
+    issuer: str
+    jwks_uri: str
+
+
+_decode = msgspec.json.Decoder(_Configuration).decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearers:
+    """Believes the tokens of one issuer that are meant for one audience."""
+
+    issuer: str  # to the letter, as the tokens have it
+    audience: str
+    roles_claim: str  # a claim, or a path to it with dots: realm_access.roles
+    keys: KeySets  # by the issuer
+    clock: Callable[[], float] = time
+
+    async def admit(self, authorization: str | None) -> Caller:
+        """Return whose token it is.
+
+        Raises ``Untrusted``; ``TryLater`` and ``Never`` where the issuer's keys cannot be had.
+        """
+        if authorization is None or not authorization.lower().startswith(_SCHEME):
+            raise NoToken("Send an access token: Authorization: Bearer ….")
+        token = authorization[len(_SCHEME) :].strip()
+        header, claimed = read_token(token)
+        algorithm, kid = header.get("alg"), header.get("kid")
+        if algorithm not in ALGORITHMS:
+            raise Untrusted(f"The token's alg is one of {', '.join(ALGORITHMS)}.")
+        if _lower(header.get("typ")) not in _TYPES:
+            raise Untrusted("The token is no access token (typ).")
+        if not isinstance(kid, str):
+            raise Untrusted("The token's header names its key (kid).")
+        if claimed.get("iss") != self.issuer:  # before anybody is asked for keys
+            raise Untrusted("The token is not of the issuer that is trusted (iss).")
+        key = await self.keys.key(self.issuer, kid)
+        if key is None:
+            raise Untrusted("The issuer publishes no key of the token's kid.")
+        return self._caller(verify(token, key, (algorithm,)))
+
+    def _caller(self, claims: Mapping[str, Any]) -> Caller:
+        """Return who is meant by the claims of a token that is ours and good now."""
+        if claims.get("iss") != self.issuer:  # a parser may read a doubled member otherwise
+            raise Untrusted("The token is not of the issuer that is trusted (iss).")
+        if self.audience not in _words(claims.get("aud"), apart=False):
+            raise Untrusted("The token is for another audience (aud).")
+        expires, begins, now = claims.get("exp"), claims.get("nbf", 0), self.clock()
+        if not _is_number(expires) or not _is_number(begins):
+            raise Untrusted("The token has an end (exp), in seconds since 1970.")
+        if expires <= now:
+            raise Untrusted("The token is expired (exp).")
+        if begins > now + _SKEW:
+            raise Untrusted("The token is not good yet (nbf).")
+        name = claims.get("sub")
+        if not isinstance(name, str) or not 0 < len(name) <= _LONGEST:
+            raise Untrusted(f"The token names its bearer (sub) in at most {_LONGEST} characters.")
+        scopes = claims.get("scope", claims.get("scp"))  # the latter with some large issuers
+        return Caller(name, _words(scopes), _words(_at(claims, self.roles_claim)))
+
+
+async def fetch_keys(issuer: str, fetch: Fetch) -> bytes:
+    """Return the JWK Set of an issuer, which its configuration leads to (OpenID Connect Discovery 1.0).
+
+    Raises ``TryLater`` and ``Never``.
+    """
+    content = await fetch(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+    try:
+        said = _decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Never("CANDOR_OIDC_ISSUER: what is published there is no OpenID configuration.") from None
+    if said.issuer != issuer:
+        raise Never("CANDOR_OIDC_ISSUER: it names itself otherwise; set it to the letter, its last slash included.")
+    return await fetch(said.jwks_uri)
+
+
+def _words(value: object, *, apart: bool = True) -> frozenset[str]:
+    """Return the words of a claim, which is text with spaces (``apart``) or a list."""
+    if isinstance(value, str):
+        return frozenset(value.split() if apart else (value,))
+    return frozenset(each for each in value if isinstance(each, str)) if isinstance(value, list) else frozenset()
+
+
+def _at(claims: Mapping[str, Any], path: str) -> object:
+    """Return a claim by its name, else by the path with dots that leads to it."""
+    if path in claims:
+        return claims[path]
+    value: object = claims
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value

@@ -1,0 +1,229 @@
+"""Who is let in where: every operation of openapi.yaml, with and without token, scope and role."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import httpx2
+import pytest
+import respx
+import yaml
+from fastapi.testclient import TestClient
+
+from service.config import Settings
+from tests.e2e.conftest import served
+from tests.issuer import AUDIENCE, ISSUER, Issuer
+from tests.verdicts import as_json
+
+DOCUMENT = yaml.safe_load((Path(__file__).parents[2] / "openapi.yaml").read_text(encoding="utf-8"))
+KEY = "7d3b9c1f2a5e4d6b8f0a1c2e3d4b5f60"
+STUDY = "NCT06722105"
+CARE, BOTH, ALL = {"care-team"}, {"care-team", "research"}, {"care-team", "research", "none"}
+
+
+class Rule(NamedTuple):
+    """The scope that an operation asks for, and the roles that it is for."""
+
+    scope: str
+    roles: set[str]
+
+
+RULES = {
+    "screen": Rule("candor/screen", CARE),
+    "readScreening": Rule("candor/read", BOTH),
+    "listScreenings": Rule("candor/read", BOTH),
+    "listStudies": Rule("candor/read", BOTH),
+    "readStudy": Rule("candor/read", BOTH),
+    "fhirEvaluate": Rule("candor/screen", CARE),
+    "fhirEvaluation": Rule("candor/read", CARE),
+    "fhirMatch": Rule("candor/screen", CARE),
+    "fhirOperations": Rule("candor/read", BOTH),
+    "fhirOperation": Rule("candor/read", BOTH),
+    "fhirStudy": Rule("candor/read", BOTH),
+    "metrics": Rule("candor/metrics", ALL),
+}
+# What they tell is public, or they have a check of their own.
+OPEN = {"live", "ready", "keys", "fhirCapabilities"}
+OWN = {"discoverCdsServices", "callCdsService", "giveCdsFeedback"}
+
+
+class Operation(NamedTuple):
+    """One operation of the document."""
+
+    id: str
+    method: str
+    path: str
+
+    @property
+    def form(self) -> str:
+        """The media type of its door's errors."""
+        return "application/fhir+json" if self.path.startswith("/fhir/") else "application/problem+json"
+
+    def call(self, http: TestClient, headers: dict[str, str]) -> httpx2.Response:
+        """Call it for what there may be."""
+        path = self.path.replace("{study}", STUDY).replace("ResearchStudy/{id}", f"ResearchStudy/{STUDY}")
+        body = b"{}" if self.method == "POST" else None
+        told = headers | ({"Content-Type": "application/json"} if body else {})
+        return http.request(self.method, path.replace("{id}", str(uuid4())), content=body, headers=told)
+
+
+OPERATIONS = [
+    Operation(each["operationId"], method.upper(), path)
+    for path, methods in DOCUMENT["paths"].items()
+    for method, each in methods.items()
+]
+GUARDED = [each for each in OPERATIONS if each.id in RULES]
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Issuer:
+    """Give an issuer that everybody trusts."""
+    return Issuer()
+
+
+@pytest.fixture(scope="module")
+def http(issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Give the service as it is with an issuer."""
+    settings = Settings(
+        home=tmp_path_factory.mktemp("home"), oidc_issuer=ISSUER, oidc_audience=AUDIENCE, pseudonym_key=KEY
+    )
+    with respx.mock(assert_all_called=False) as router, served(settings) as client:
+        issuer.play(router)
+        yield client
+
+
+def test_every_operation_has_a_rule() -> None:
+    """A new one fails here until somebody says who may call it; the document tells the same."""
+    assert {each.id for each in OPERATIONS} == RULES.keys() | OPEN | OWN
+    for methods in DOCUMENT["paths"].values():
+        for each in methods.values():
+            rule = RULES.get(each["operationId"])
+            assert each.get("security") == (None if rule is None else [{"token": [rule.scope]}])
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=lambda each: each.id)
+def test_nobody_comes_in_without_a_token(http: TestClient, operation: Operation) -> None:
+    """401 in the form of the door, with the challenge that says what is asked for."""
+    answer = operation.call(http, {})
+
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert answer.headers["Content-Type"] == operation.form
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=lambda each: each.id)
+def test_a_token_that_is_not_good_is_told_so(http: TestClient, issuer: Issuer, operation: Operation) -> None:
+    """401 with the error that RFC 6750 names."""
+    answer = operation.call(http, issuer.bearer(aud="another"))
+
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, 'Bearer error="invalid_token"')
+    assert answer.headers["Content-Type"] == operation.form
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=lambda each: each.id)
+def test_another_scope_is_not_enough(http: TestClient, issuer: Issuer, operation: Operation) -> None:
+    """403 with the scope that lacks, whatever the role."""
+    rule = RULES[operation.id]
+    others = " ".join({each.scope for each in RULES.values()} - {rule.scope})
+    answer = operation.call(http, issuer.bearer(scope=f"{others} {rule.scope}s"))
+
+    assert answer.status_code == 403
+    assert answer.headers["WWW-Authenticate"] == f'Bearer error="insufficient_scope", scope="{rule.scope}"'
+    assert answer.headers["Content-Type"] == operation.form
+
+
+@pytest.mark.parametrize("role", sorted(ALL))
+@pytest.mark.parametrize("operation", GUARDED, ids=lambda each: each.id)
+def test_the_role_decides(http: TestClient, issuer: Issuer, operation: Operation, role: str) -> None:
+    """Whoever has the scope still needs a role that the operation is for."""
+    rule = RULES[operation.id]
+    answer = operation.call(http, issuer.bearer(scope=rule.scope, roles=[role]))
+
+    assert (answer.status_code in {401, 403}) is (role not in rule.roles)
+    if role not in rule.roles:
+        assert "role-missing" in answer.text
+        assert answer.headers["Content-Type"] == operation.form
+
+
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.id in OPEN], ids=lambda each: each.id)
+def test_what_is_public_needs_no_token(http: TestClient, operation: Operation) -> None:
+    """Whether the service lives, its keys, what its FHIR door offers."""
+    assert operation.call(http, {}).status_code == 200
+
+
+def test_a_body_is_not_read_before_the_token(http: TestClient) -> None:
+    """Strangers cannot make the service take in anything."""
+    answer = http.post("/api/v1/screenings", content=b"x" * 1_000_000, headers={"Content-Type": "text/plain"})
+
+    assert answer.status_code == 401
+
+
+def test_researchers_read_pseudonyms(http: TestClient, issuer: Issuer, sample: dict[str, Any]) -> None:
+    """The list and the single result show the same person under one name that tells nothing; the care team sees all."""
+    care, research = issuer.bearer(), issuer.bearer(roles=["research"])
+    body = as_json({"bundle": sample["01-shown-in-full"], "as_of": "2026-11-23"})
+    told = http.post("/api/v1/screenings", content=body, headers=care | {"Content-Type": "application/json"}).json()
+    one = http.get(f"/api/v1/screenings/{told['id']}", headers=research).json()
+    [listed] = http.get("/api/v1/screenings", headers=research).json()["items"]
+    [whole] = http.get("/api/v1/screenings", headers=care).json()["items"]
+
+    assert whole == told
+    assert one == listed
+    assert re.fullmatch("[0-9a-f]{64}", one["patient"])
+    assert "demo-01" not in json.dumps(one)
+    assert (one["status"], one["as_of"]) == (told["status"], "2026-11")
+
+
+def test_whoever_has_both_roles_is_of_the_care_team(http: TestClient, issuer: Issuer, sample: dict[str, Any]) -> None:
+    """The wider one counts."""
+    both = issuer.bearer(roles=["research", "care-team"])
+    body = as_json({"bundle": sample["01-shown-in-full"], "as_of": "2026-11-23"})
+    answer = http.post("/api/v1/screenings", content=body, headers=both | {"Content-Type": "application/json"})
+
+    assert answer.json()["patient"] == "Patient/demo-01"
+
+
+def test_without_a_key_researchers_see_nothing(issuer: Issuer, tmp_path: Path) -> None:
+    """Rather than names; the sentence tells which setting is missing."""
+    settings = Settings(home=tmp_path, oidc_issuer=ISSUER, oidc_audience=AUDIENCE)
+    with respx.mock as router, served(settings) as client:
+        issuer.play(router)
+        answer = client.get("/api/v1/screenings", headers=issuer.bearer(roles=["research"]))
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "no-pseudonyms")
+    assert "CANDOR_PSEUDONYM_KEY" in answer.json()["detail"]
+
+
+def test_an_issuer_that_is_down_is_not_the_callers_fault(issuer: Issuer, tmp_path: Path) -> None:
+    """503 and when to come again: an engine keeps its message."""
+    down = "https://down.hospital.example"
+    with respx.mock as router, served(Settings(home=tmp_path, oidc_issuer=down, oidc_audience=AUDIENCE)) as client:
+        router.get(url__startswith=down).respond(503)
+        answer = client.get("/api/v1/studies", headers=issuer.bearer(iss=down))
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "issuer-down")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_one_caller_does_not_meet_anothers_keys(http: TestClient, issuer: Issuer, sample: dict[str, Any]) -> None:
+    """An Idempotency-Key is its caller's own."""
+    body = as_json({"bundle": sample["01-shown-in-full"], "as_of": "2026-11-23"})
+    told = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+    ids = {
+        http.post("/api/v1/screenings", content=body, headers=issuer.bearer(sub=name) | told).json()["id"]
+        for name in ("a", "b", "a")
+    }
+
+    assert len(ids) == 2
+
+
+def test_metrics_can_be_left_open(tmp_path: Path) -> None:
+    """Where the network keeps the port from others, a scraper needs no token."""
+    settings = Settings(home=tmp_path, oidc_issuer=ISSUER, oidc_audience=AUDIENCE, metrics_open=True)
+    with served(settings) as client:
+        assert client.get("/metrics").status_code == 200
+        assert client.get("/api/v1/studies").status_code == 401
