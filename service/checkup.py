@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from service.access import hospital_servers
 from service.admission import admission
+from service.advisors import trusted
 from service.app import refuse_strangers
 from service.config import Settings, load_settings, unknown_names
 from service.errors import CandorError, DefinitionError, SettingError, TryLater
@@ -59,6 +60,7 @@ def check(file: Path | None) -> Iterator[Finding]:
 def _machine(settings: Settings) -> Iterator[Finding]:
     try:
         refuse_strangers(settings)
+        trusted(settings)
     except SettingError as error:
         yield Finding(False, str(error))
     there = next(folder for folder in (settings.home, *settings.home.absolute().parents) if folder.exists())

@@ -21,6 +21,7 @@ from service.config import Settings, Url
 from service.errors import SettingError
 from tests.cds import SERVICE, call, of_today, prefetch
 from tests.e2e.conftest import served
+from tests.e2e.test_command_line import Candor
 
 Json = dict[str, Any]
 ISS, JKU, PUBLIC = "https://ehr.example/", "https://ehr.example/jwks.json", "https://candor.example/trial"
@@ -150,3 +151,15 @@ def test_keys_come_over_tls_from_a_server(settings: Settings, tmp_path: Path, jk
     file.write_text(f'[[client]]\niss = "{ISS}"\njku = "{jku}"\n')
     with pytest.raises(SettingError, match="jku"), served(replace(settings, cds_clients=file)):
         pass
+
+
+def test_check_says_what_is_wrong_with_the_list(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A list of clients that `serve` would refuse is found by `check` as well."""
+    monkeypatch.setenv("CANDOR_CDS_CLIENTS", str(tmp_path / "none.toml"))
+
+    run = candor("check")
+
+    assert run.code == 3
+    assert "CANDOR_CDS_CLIENTS: " in run.out
