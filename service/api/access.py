@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Request, Security
-from fastapi.security import HTTPBearer, SecurityScopes
+from fastapi.security import OAuth2, SecurityScopes
 
 from service.api.problems import RETRY_AFTER, Problem
 from service.api.service import Service, TheService
@@ -25,10 +25,15 @@ SCREEN, READ, METRICS = "candor/screen", "candor/read", "candor/metrics"
 CARE_TEAM, RESEARCH = "care-team", "research"
 ANYONE = Caller("anyone", frozenset({SCREEN, READ, METRICS}), frozenset({CARE_TEAM}))
 
-_scheme = HTTPBearer(
+_SCOPES = {
+    SCREEN: "Have patients judged; for the role care-team.",
+    READ: "Read studies and results; the role research sees pseudonyms.",
+    METRICS: "Scrape what was counted; no role is asked for.",
+}
+_scheme = OAuth2(
     scheme_name="token",
-    bearerFormat="JWT",
-    description="An access token of the issuer that the site has set, for its audience, with the scope that is named.",
+    description="An access token (JWT) of the issuer that the site has set, for its audience; `tokenUrl` is the issuer's.",
+    flows={"clientCredentials": {"tokenUrl": "https://login.hospital.example/token", "scopes": _SCOPES}},
     auto_error=False,
 )
 
