@@ -22,8 +22,7 @@ async def run(hospital: str, postgres: str | None, each: int) -> bool:
     with tempfile.TemporaryDirectory() as home:
         async with made(hospital, postgres, Path(home)) as world:
             counts = await kill_all(world, each, seed=len(postgres or ""))
-            await world.settled()
-            wrong = world.wrong()
+            wrong = await world.settled() + world.wrong()
             again = _begun_again(world)
     said = [
         f"{'PostgreSQL, two services' if postgres else 'SQLite, one service'}: {_line(counts)}",

@@ -21,14 +21,14 @@ READ, WRITE = " batch$", " transaction$"
 AT_A_LOCK = 0.004  # seconds in which a small transaction is written once its lock is free
 
 
-async def in_accept(world: World, chance: random.Random) -> bool:
+async def in_accept(world: World, turn: int, chance: random.Random) -> bool:
     """Kill between the sending of a request and its answer: at a lock that accepting waits for, or at random."""
     service, request = chance.choice(world.services), world.new_request()
-    if chance.random() < 0.5:
+    if turn % 2 == 0:
         with world.locked("jobs"):
             asked = asyncio.create_task(world.ask(service, request))
             await asyncio.sleep(chance.uniform(0.05, 0.2))
-            if chance.random() < 0.5:
+            if turn % 4 == 0:
                 service.kill()
         await asyncio.sleep(chance.uniform(0, AT_A_LOCK))
     else:
@@ -41,9 +41,9 @@ async def in_accept(world: World, chance: random.Random) -> bool:
     return unanswered
 
 
-async def in_screen(world: World, chance: random.Random) -> bool:
+async def in_screen(world: World, turn: int, chance: random.Random) -> bool:
     """Kill while the chart is read, or while it is judged: then the job's row still says that it runs."""
-    reading = chance.random() < 0.5
+    reading = turn % 2 == 0
     async with Hold(world, READ, done=True) as hold:
         request = world.new_request()
         await world.ask_until_accepted(chance.choice(world.services), request)
@@ -57,9 +57,9 @@ async def in_screen(world: World, chance: random.Random) -> bool:
     return inside
 
 
-async def in_post(world: World, chance: random.Random) -> bool:
+async def in_post(world: World, turn: int, chance: random.Random) -> bool:
     """Kill while a result is posted: before the hospital's server has it, or after and before we know."""
-    async with Hold(world, WRITE, done=chance.random() < 0.5) as hold:
+    async with Hold(world, WRITE, done=turn % 2 == 0) as hold:
         await world.ask_until_accepted(chance.choice(world.services), world.new_request())
         service = await hold.reached()
         service.kill()
@@ -67,15 +67,15 @@ async def in_post(world: World, chance: random.Random) -> bool:
     return True
 
 
-async def in_commit(world: World, chance: random.Random) -> bool:
+async def in_commit(world: World, turn: int, chance: random.Random) -> bool:
     """Kill inside the transaction that keeps a result, or what became of posting it: at its lock, or just after."""
-    async with Hold(world, chance.choice([READ, WRITE]), done=True) as hold:
+    async with Hold(world, (READ, WRITE)[turn % 2], done=True) as hold:
         await world.ask_until_accepted(chance.choice(world.services), world.new_request())
         service = await hold.reached()
         with world.locked("screenings"):
             hold.go_on()
             service = await world.waiting_for_lock()
-            if chance.random() < 0.5:
+            if turn % 4 < 2:
                 service.kill()
         await asyncio.sleep(chance.uniform(0, AT_A_LOCK))
         service.kill()
@@ -83,7 +83,7 @@ async def in_commit(world: World, chance: random.Random) -> bool:
     return True
 
 
-Kill = Callable[[World, random.Random], Awaitable[bool]]
+Kill = Callable[[World, int, random.Random], Awaitable[bool]]
 KILLS: dict[str, Kill] = {"accept": in_accept, "screen": in_screen, "post": in_post, "commit": in_commit}
 
 
@@ -92,7 +92,7 @@ async def kill_all(world: World, each: int, seed: int) -> Counter[str]:
     chance, counts = random.Random(seed), Counter[str]()  # noqa: S311 - repeatable
     while left := [name for name in KILLS if counts[name] < each]:
         name = chance.choice(left)
-        counts[name if await KILLS[name](world, chance) else "elsewhere"] += 1
+        counts[name if await KILLS[name](world, counts[name], chance) else "elsewhere"] += 1
     return counts
 
 
