@@ -73,6 +73,7 @@ def create_app(settings: Settings, store: SqlStore) -> FastAPI:
                 bearers=await stack.enter_async_context(bearers(settings)),
                 pseudonyms=pseudonyms(settings),
                 metrics_open=settings.metrics_open,
+                public_url=settings.public_url,
             )
 
     return create_api(opened)

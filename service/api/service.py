@@ -46,6 +46,7 @@ class Service:
     bearers: Bearers | None = None  # whose tokens are believed; ``None``: reached from this machine alone
     pseudonyms: Pseudonyms | None = None  # people's names for researchers
     metrics_open: bool = False  # to whoever reaches the port
+    public_url: str | None = None  # under which callers reach the service; ``None``: as each of them says
     under_way: int = 0
 
     def screener(self, study: str | None) -> Screener:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
 
 from service.api.service import Limits
+from service.config import Settings, Url
 from service.errors import TryLater
-from tests.e2e.conftest import Doors
+from tests.e2e.conftest import Doors, served
 from tests.verdicts import as_json
 
 STUDY = "NCT06722105"
@@ -316,6 +318,15 @@ def test_the_server_says_what_it_does(doors: Doors) -> None:
     assert {each["code"] for each in definitions} == {"evaluate-eligibility", "match"}
     for each in definitions:
         assert doors.http.get(f"/fhir/OperationDefinition/{each['id']}").json() == json.loads(json.dumps(each))
+
+
+def test_addresses_are_those_that_were_set(tmp_path: Path) -> None:
+    """Behind a proxy the service is reached under another address than it can see."""
+    settings = Settings(home=tmp_path / "home", public_url=Url("https://candor.hospital.example"))
+    with served(settings) as http:
+        statement = http.get("/fhir/metadata").json()
+
+    assert statement["implementation"]["url"] == "https://candor.hospital.example/fhir"
 
 
 def test_a_study_is_read_as_fhir(doors: Doors) -> None:

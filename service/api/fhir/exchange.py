@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from service.api.problems import FHIR_MEDIA_TYPE, MEANING, Problem
+from service.api.service import Service
 from service.fhir.write import encode
 from service.fhir.write_entries import Resource
 
@@ -48,8 +49,9 @@ def answer(resource: Resource, status: HTTPStatus = HTTPStatus.OK, **headers: st
 
 
 def own_base(request: Request) -> str:
-    """Return the address of this FHIR server, as the caller named it."""
-    return f"{str(request.base_url).rstrip('/')}/fhir"
+    """Return the address of this FHIR server: as it was set, else as the caller named it."""
+    service: Service = request.app.state.service
+    return f"{(service.public_url or str(request.base_url)).rstrip('/')}/fhir"
 
 
 def resource_of(*kinds: str) -> dict[str, Any]:
