@@ -133,6 +133,8 @@ def test_a_test_that_could_not_be_had_is_judged(code: str) -> None:
 
     assert (got.truth("E3"), got.open("E3"), leaf(got).reason) == ("unknown", "to-confirm", "needs-judgement")
     assert asked(dlco(UNCORRECTED, None, dataAbsentReason=absent)).open("E3") == "to-confirm"
+    undated = dlco(CORRECTED, "65 %", None)
+    assert leaf(asked(dlco(CORRECTED, None, dataAbsentReason=absent), undated)).reason == "needs-judgement"
 
 
 def test_another_reason_of_absence_is_missing_data() -> None:
