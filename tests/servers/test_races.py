@@ -1,12 +1,8 @@
 """Many writers at once on real FHIR servers: nothing is doubled, nothing of a person's is overwritten."""
 
 import asyncio
-import json
-import os
-import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +12,6 @@ from service.hospital.results import write_back
 from tests.servers.between import in_between
 from tests.servers.written import (
     ABOUT_A_PATIENT,
-    AS_OF,
     LIST,
     NOW,
     UNCHANGED,
@@ -29,6 +24,7 @@ from tests.servers.written import (
     load_chart,
     screen_and_post,
     screen_on,
+    screened,
     set_status,
     subject_of,
 )
@@ -93,19 +89,6 @@ async def test_a_person_who_writes_between_our_read_and_our_write_wins(server: s
     assert subject_of(server, patient)["status"] == "on-study"
     assert line["flag"]["coding"][0]["code"] == "ineligible"
     assert kinds(about(server, patient)) == [*ABOUT_A_PATIENT, "Provenance"]
-
-
-async def screened(server: str, patient: str, home: Path) -> dict[str, Any]:
-    """Run the command that screens a patient of the server and writes back, in a process of its own."""
-    command = ["-m", "service", "screen", "--patient", patient, "--as-of", AS_OF.isoformat(), "--write-back", "--json"]
-    settings = {"CANDOR_FHIR_URL": server, "CANDOR_HOME": str(home), "PATH": os.defpath}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, env=settings, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    out, problems = await process.communicate()
-    assert process.returncode == 0, problems.decode()
-    document: dict[str, Any] = json.loads(out)
-    return document
 
 
 async def test_processes_that_race_leave_one_of_each(server: str, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Results written to real FHIR servers of two makes: the whole round trip, sentence by sentence of what is promised."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +31,7 @@ from tests.servers.written import (
     load_chart,
     screen_and_post,
     screen_on,
+    screened,
     set_status,
     subject_of,
     versions,
@@ -36,6 +39,11 @@ from tests.servers.written import (
 from tests.verdicts import shipped_study, verdict_on
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
+
+
+def kept_files(home: Path) -> list[str]:
+    """Return what was kept under a state folder."""
+    return [str(path.relative_to(home)) for path in home.rglob("*") if path.suffix in {".json", ".ndjson"}]
 
 
 @pytest.fixture
@@ -175,6 +183,22 @@ async def test_a_chart_brought_by_the_caller_is_written_with_its_evidence_as_tex
     assert provenance["entity"]
     assert all("display" in entity["what"] for entity in provenance["entity"])
     assert nowhere.document == {"done": False, "why": "patient-not-on-write-server"}
+
+
+async def test_each_read_leaves_one_audit_event(
+    server: str, tmp_path: Path, validate_r4: Callable[[list[Any]], None]
+) -> None:
+    """A chart that a command reads leaves one valid AuditEvent about its patient, without a result; again, another."""
+    patient = load_chart(server, "audited", "011-healthy-person")
+
+    written = [await screened(server, patient, tmp_path) for _ in range(2)]
+
+    events = [each for each in found(server, "AuditEvent") if patient in json.dumps(each)]
+    assert [each["written"]["why"] for each in written] == ["no-disease-on-record"] * 2
+    assert len(events) == 2
+    assert not any("ineligible" in json.dumps(each) for each in events)
+    assert kept_files(tmp_path) == []
+    validate_r4(events)
 
 
 async def test_as_of_alone_is_no_change(client: FhirClient, server: str) -> None:

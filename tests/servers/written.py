@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import sys
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from functools import cache
@@ -95,6 +98,19 @@ async def screen_on(client: FhirClient, patient: str) -> Screening:
 async def screen_and_post(client: FhirClient, patient: str) -> Written:
     """Pull a chart, screen it and post the result."""
     return await write_back(HospitalShelf(client), await screen_on(client, patient), now=NOW)
+
+
+async def screened(server: str, patient: str, home: Path) -> dict[str, Any]:
+    """Run the command that screens a patient of the server and writes back, in a process of its own."""
+    command = ["-m", "service", "screen", "--patient", patient, "--as-of", AS_OF.isoformat(), "--write-back", "--json"]
+    settings = {"CANDOR_FHIR_URL": server, "CANDOR_HOME": str(home), "PATH": os.defpath}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, env=settings, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, problems = await process.communicate()
+    assert process.returncode == 0, problems.decode()
+    document: dict[str, Any] = json.loads(out)
+    return document
 
 
 def found(server: str, kind: str, **params: str) -> list[Json]:

@@ -9,6 +9,7 @@ from typing import Any
 from service import __version__
 from service.eligibility.findings import Reason
 from service.eligibility.results import Missing, Status
+from service.fhir.whose_status import says_we_wrote
 from service.fhir.write import Known, encode, write_transaction
 from service.fhir.write_guidance import read_view, view_of
 from tests.screenings import NOW, screening
@@ -69,6 +70,29 @@ def test_a_later_write_keeps_what_others_put_into_the_subject() -> None:
 
     assert subject == SUBJECT | {"status": "potential-candidate"}
     assert b'"valueDecimal":1.50' in encode(subject)
+
+
+def test_a_result_names_the_version_of_the_subject_that_it_replaces() -> None:
+    """A status of ours that is written over is named by its version, so that it stays ours in between."""
+    changed = entries(write_transaction(screening(), KNOWN, NOW))["GuidanceResponse"]["resource"]
+    same = entries(write_transaction(screening(Status.CANDIDATE), KNOWN, NOW))["GuidanceResponse"]["resource"]
+    persons = KNOWN._replace(person_status="candidate")
+    theirs = entries(write_transaction(screening(), persons, NOW))["GuidanceResponse"]["resource"]
+
+    views = [read_view(each) for each in (changed, same, theirs)]
+
+    assert [each.replaces for each in views if each] == ["ResearchSubject/s1/_history/7", None, None]
+    assert says_we_wrote(views[0], SUBJECT)
+    assert not says_we_wrote(views[0], SUBJECT | {"meta": {"versionId": "8"}})
+    assert not says_we_wrote(views[0]._replace(person_status="candidate") if views[0] else None, SUBJECT)
+
+
+def test_a_server_that_takes_no_subject_gets_none() -> None:
+    """Where a server is said to take none, no ResearchSubject is written, and the Provenance is about the result."""
+    written = entries(write_transaction(screening(), Known(takes_subjects=False), NOW))
+
+    assert "ResearchSubject" not in written
+    assert len(written["Provenance"]["resource"]["target"]) == 1
 
 
 def test_a_subject_with_the_right_status_is_not_written() -> None:

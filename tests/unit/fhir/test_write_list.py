@@ -103,6 +103,14 @@ def test_the_flag_follows_our_view_and_goes_with_the_persons_status() -> None:
     assert cleared == entry("ResearchSubject/s1")
 
 
+def test_where_there_are_no_subjects_the_flag_tells() -> None:
+    """On a server without ResearchSubject the list names the patient, and our view is the flag of every entry."""
+    [line] = written(screening(), HERE._replace(takes_subjects=False), "Patient/ho-001")["resource"]["entry"]
+
+    assert line["item"] == {"reference": "Patient/ho-001"}
+    assert line["flag"] == flag((VIEW, "potential-candidate"))
+
+
 def test_what_others_say_in_a_flag_stays() -> None:
     """A person's own coding and words in a flag are left beside ours, and when ours goes."""
     theirs = flag(("urn:example", "called")) | {"text": "called on Monday"}
