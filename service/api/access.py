@@ -32,7 +32,7 @@ _SCOPES = {
 }
 _scheme = OAuth2(
     scheme_name="token",
-    description="An access token (JWT) of the issuer that the site has set, for its audience; `tokenUrl` is the issuer's.",
+    description="An access token (JWT) of the issuer and for the audience that the site has set.",
     flows={"clientCredentials": {"tokenUrl": "https://login.hospital.example/token", "scopes": _SCOPES}},
     auto_error=False,
 )

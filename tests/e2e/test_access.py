@@ -6,78 +6,19 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
-from uuid import uuid4
+from typing import Any
 
-import httpx2
 import pytest
 import respx
-import yaml
 from fastapi.testclient import TestClient
 
 from service.config import Settings
+from tests.doors import ALL, DOCUMENT, GUARDED, OPEN, OPERATIONS, OWN, RULES, Operation
 from tests.e2e.conftest import served
 from tests.issuer import AUDIENCE, ISSUER, Issuer
 from tests.verdicts import as_json
 
-DOCUMENT = yaml.safe_load((Path(__file__).parents[2] / "openapi.yaml").read_text(encoding="utf-8"))
 KEY = "7d3b9c1f2a5e4d6b8f0a1c2e3d4b5f60"
-STUDY = "NCT06722105"
-CARE, BOTH, ALL = {"care-team"}, {"care-team", "research"}, {"care-team", "research", "none"}
-
-
-class Rule(NamedTuple):
-    """The scope that an operation asks for, and the roles that it is for."""
-
-    scope: str
-    roles: set[str]
-
-
-RULES = {
-    "screen": Rule("candor/screen", CARE),
-    "readScreening": Rule("candor/read", BOTH),
-    "listScreenings": Rule("candor/read", BOTH),
-    "listStudies": Rule("candor/read", BOTH),
-    "readStudy": Rule("candor/read", BOTH),
-    "fhirEvaluate": Rule("candor/screen", CARE),
-    "fhirEvaluation": Rule("candor/read", CARE),
-    "fhirMatch": Rule("candor/screen", CARE),
-    "fhirOperations": Rule("candor/read", BOTH),
-    "fhirOperation": Rule("candor/read", BOTH),
-    "fhirStudy": Rule("candor/read", BOTH),
-    "metrics": Rule("candor/metrics", ALL),
-}
-# What they tell is public, or they have a check of their own.
-OPEN = {"live", "ready", "keys", "fhirCapabilities"}
-OWN = {"discoverCdsServices", "callCdsService", "giveCdsFeedback"}
-
-
-class Operation(NamedTuple):
-    """One operation of the document."""
-
-    id: str
-    method: str
-    path: str
-
-    @property
-    def form(self) -> str:
-        """The media type of its door's errors."""
-        return "application/fhir+json" if self.path.startswith("/fhir/") else "application/problem+json"
-
-    def call(self, http: TestClient, headers: dict[str, str]) -> httpx2.Response:
-        """Call it for what there may be."""
-        path = self.path.replace("{study}", STUDY).replace("ResearchStudy/{id}", f"ResearchStudy/{STUDY}")
-        body = b"{}" if self.method == "POST" else None
-        told = headers | ({"Content-Type": "application/json"} if body else {})
-        return http.request(self.method, path.replace("{id}", str(uuid4())), content=body, headers=told)
-
-
-OPERATIONS = [
-    Operation(each["operationId"], method.upper(), path)
-    for path, methods in DOCUMENT["paths"].items()
-    for method, each in methods.items()
-]
-GUARDED = [each for each in OPERATIONS if each.id in RULES]
 
 
 @pytest.fixture(scope="module")
