@@ -1,7 +1,8 @@
 """Real servers that lack something: what is written there all the same, where the rest is kept, and what is said."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from tests.servers.written import (
     exclude,
     found,
     kinds,
+    lines_of,
     load_chart,
     screen_on,
     set_status,
@@ -161,4 +163,35 @@ async def test_a_status_of_ours_stays_ours_where_a_single_write_breaks_off(batch
 
     assert between == "candidate"
     assert (written.done, written.person_status) == (True, None)
+    assert subject_of(batching, patient)["status"] == "ineligible"
+
+
+async def test_writers_race_without_transactions_too(batching: str) -> None:
+    """Single writes of many writers at once leave one subject, one result and one list, and the status stays ours."""
+    patient = load_chart(batching, "raced-singly")
+    async with AsyncExitStack() as stack:
+        writers = [await stack.enter_async_context(FhirClient(Server(base=batching))) for _ in range(10)]
+        result = await screen_on(writers[0], patient)
+
+        await asyncio.gather(*(write_back(HospitalShelf(each), result, now=NOW) for each in writers))
+        again = await write_back(HospitalShelf(writers[0]), result, now=NOW)
+
+    assert again.document == UNCHANGED
+    assert again.person_status is None
+    assert kinds(about(batching, patient))[:2] == ["ResearchSubject", "GuidanceResponse"]
+    assert len(lines_of(batching, patient)) == len(found(batching, "List", identifier=LIST)) == 1
+
+
+async def test_writers_of_a_change_race_without_transactions_too(batching: str) -> None:
+    """Many writers of a changed status take none of each other's steps for a person's."""
+    patient = load_chart(batching, "changed-singly")
+    async with AsyncExitStack() as stack:
+        writers = [await stack.enter_async_context(FhirClient(Server(base=batching))) for _ in range(10)]
+        await write_back(HospitalShelf(writers[0]), await screen_on(writers[0], patient), now=NOW)
+        exclude(batching, patient)
+        result = await screen_on(writers[0], patient)
+
+        written = await asyncio.gather(*(write_back(HospitalShelf(each), result, now=NOW) for each in writers))
+
+    assert {each.person_status for each in written} == {None}
     assert subject_of(batching, patient)["status"] == "ineligible"
