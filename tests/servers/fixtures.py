@@ -60,8 +60,10 @@ def started_medplum(*options: str) -> Iterator[str]:
         first = server.stdout.readline()
         if not first.startswith("READY "):
             pytest.fail("the Medplum server did not start: are its packages installed (make test)?")
-        yield first.removeprefix("READY ").strip()
-        server.terminate()
+        try:
+            yield first.removeprefix("READY ").strip()
+        finally:
+            server.terminate()  # or its end would be waited for
 
 
 @pytest.fixture(scope="session")
