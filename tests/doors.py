@@ -38,7 +38,15 @@ RULES = {
 }
 # What they tell is public, or they have a check of their own.
 OPEN = {"live", "ready", "keys", "fhirCapabilities"}
-OWN = {"discoverCdsServices", "callCdsService", "giveCdsFeedback"}
+OWN = {
+    "discoverCdsServices",
+    "callCdsService",
+    "giveCdsFeedback",
+    "notify",
+    "notifyByPut",
+    "notifyOfResource",
+    "notifyOfResourceByPut",
+}
 
 
 class Operation(NamedTuple):
