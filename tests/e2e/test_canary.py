@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import respx
 import stamina
 import structlog
 
-from service.config import Settings, Url
+from service.config import Endpoint, Settings, Url
 from service.logs import log_to_stderr
 from tests.cds import SERVICE, call, lent, of_today, prefetch
 from tests.e2e.canary import (
@@ -36,6 +37,7 @@ from tests.e2e.canary import (
     outcome,
 )
 from tests.e2e.conftest import Run, served
+from tests.issuer import AUDIENCE, ISSUER, Issuer, new_key
 from tests.telling import spans
 from tests.verdicts import as_json
 
@@ -52,21 +54,37 @@ TALKATIVE = {
 }
 
 Door = Callable[[World], None]
-DOORS: list[Door] = []
+DOORS: list[tuple[Door, bool]] = []
 
 
 def door(function: Door) -> Door:
     """Add a door that the canary goes through."""
-    DOORS.append(function)
+    DOORS.append((function, False))
+    return function
+
+
+def guarded_door(function: Door) -> Door:
+    """Add a door at which callers need the token of an issuer."""
+    DOORS.append((function, True))
     return function
 
 
 @pytest.fixture
-def world(candor: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def guarded() -> bool:
+    """Whether callers need tokens; doors say so."""
+    return False
+
+
+@pytest.fixture
+def world(
+    candor: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, guarded: bool
+) -> Iterator[World]:
     """Give the service as it is served, over a hospital that is played, with the log as of the commands."""
     monkeypatch.setenv("CANDOR_FHIR_URL", BASE)
     monkeypatch.setenv("CANDOR_FHIR_TOKEN", SECRET)
     settings = Settings(home=tmp_path / "home", fhir_url=Url(BASE))
+    if guarded:
+        settings = replace(settings, oidc_issuer=Endpoint(ISSUER), oidc_audience=AUDIENCE)
     log_to_stderr()
     logging.root.setLevel(logging.DEBUG)  # also what libraries say only when asked to
     with (
@@ -257,7 +275,34 @@ def what_operators_see(world: World) -> None:
     assert world.command("forget", ID).code == 0
 
 
-@pytest.mark.parametrize("through", DOORS, ids=lambda each: each.__name__)
+@guarded_door
+def tokens_that_are_refused(world: World) -> None:
+    """Whatever a token says of its bearer, and whatever the issuer answers, is repeated nowhere."""
+    issuer = Issuer()
+    other = Issuer([new_key("first")])
+    person: Json = {"sub": FAMILY, "name": HOSTILE, "preferred_username": NUMBER}
+    issuer.play(world.router)
+    assert world.post(SCREENINGS, {"patient": ID}, **issuer.bearer(**person)).status_code == 200
+    shown = [
+        other.bearer(**person), issuer.bearer(**person, aud=HOSTILE), issuer.bearer(**person, iss=HOSTILE),
+        issuer.bearer(**person, exp=1), issuer.bearer(**person, scope=HOSTILE), issuer.bearer(**person, roles=[FAMILY]),
+        {"Authorization": f"Bearer {SECRET}.{NUMBER}.{FAMILY}"}, {"Authorization": f"{FAMILY} {SECRET}"}, {},
+    ]  # fmt: skip
+    for headers in shown:
+        for path, body, kind in ((SCREENINGS, {"patient": ID}, "application/json"), (EVALUATE, chart(), FHIR)):
+            assert world.post(path, body, kind, **headers).status_code in {401, 403}
+        assert world.http.get(f"{SCREENINGS}?name={FAMILY}", headers=headers).is_error
+
+
+@guarded_door
+def an_issuer_that_fails(world: World) -> None:
+    """Without its keys nobody is let in, and what it said of the matter stays with us."""
+    for failure in (httpx.Response(500, text=HOSTILE), httpx.Response(200, text=HOSTILE), httpx.ConnectError(HOSTILE)):
+        world.router.get(url__startswith=ISSUER).mock(side_effect=[failure] * 9)
+        assert world.post(SCREENINGS, {"patient": ID}, **Issuer().bearer(sub=FAMILY)).status_code == 503
+
+
+@pytest.mark.parametrize(("through", "guarded"), DOORS, ids=[each.__name__ for each, _ in DOORS])
 def test_the_canary_is_heard_of_nowhere(world: World, through: Door, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing in log, metrics, traces, errors and headers tells who it was, what was measured, or a secret."""
     with spans() as kept, nothing_heard(world, kept, capsys):
