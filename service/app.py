@@ -27,6 +27,7 @@ from service.screeners import mappings, screener
 from service.servers import connected
 from service.store.store import SqlStore, open_store
 from service.study.load import study_ids
+from service.triggers import triggers
 from service.work.desk import Desk
 from service.work.run import Jobs
 from service.work.worker import Worker
@@ -59,8 +60,12 @@ def create_app(settings: Settings, store: SqlStore) -> FastAPI:
             by_study = {each.study.record.id: replace(join(each), worker=worker) for each in screeners}
             lease = timedelta(seconds=settings.lease_seconds)
             kept = None if settings.retention_days is None else timedelta(days=settings.retention_days)
-            crew = Worker(Jobs(store, by_study), lease, settings.workers, kept)
+            told = await stack.enter_async_context(triggers(settings, tuple(by_study), store))
+            jobs = Jobs(store, by_study, told.look.run if told else None)
+            crew = Worker(jobs, lease, settings.workers, kept)
             await stack.enter_async_context(crew.started())
+            if told is not None and told.patrol is not None:
+                await stack.enter_async_context(told.patrol.started())
             desk = Desk(crew, settings.max_queue)
             cds = await stack.enter_async_context(cds_hooks(settings, by_study, store, clients))
             yield Service(
@@ -70,6 +75,7 @@ def create_app(settings: Settings, store: SqlStore) -> FastAPI:
                 keys=keys,
                 desk=desk,
                 cds=cds,
+                notices=told.notices(crew.wake) if told else None,
                 bearers=await stack.enter_async_context(bearers(settings)),
                 pseudonyms=pseudonyms(settings),
                 metrics_open=settings.metrics_open,

@@ -21,6 +21,7 @@ from service import __version__
 from service.cli_keys import keys
 from service.cli_output import output_for, progress
 from service.cli_store import forget, jobs
+from service.cli_subscriptions import subscriptions
 from service.config import Settings, load_settings, unknown_names
 from service.eligibility.results import NotScreened
 from service.errors import CandorError, InputError, TryLater
@@ -48,6 +49,7 @@ cli = typer.Typer(
 )
 cli.add_typer(keys)
 cli.add_typer(jobs)
+cli.add_typer(subscriptions)
 cli.command()(forget)
 
 

@@ -51,6 +51,12 @@ class Token(str):
     __slots__ = ()
 
 
+class Tokens(tuple[Token, ...]):
+    """Secrets with commas between them, the newest first."""
+
+    __slots__ = ()
+
+
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -114,6 +120,9 @@ class Settings:
     cds_clients: Path | None = None  # the list of CDS clients
     cds_budget_ms: Positive = 500
 
+    notification_secret: Tokens = field(default_factory=Tokens, repr=False)  # what servers show that tell of changes
+    subscription_poll_seconds: Positive = 300
+
     max_body_bytes: Positive = 32 * 1024 * 1024
     max_entries: Positive = 20_000
     max_screenings: Positive = 64
@@ -173,6 +182,8 @@ def _special(kind: type, value: Any) -> Any:
         return Path(value).expanduser()
     if kind is Token:
         return _token(value.strip())
+    if kind is Tokens:
+        return Tokens(_token(part.strip()) for part in value.split(","))
     if kind is Urls:
         return Urls(read_url(part.strip()) for part in value.split(","))
     if kind is Kinds:

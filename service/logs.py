@@ -12,7 +12,7 @@ import structlog
 
 # Never names, ids of people or clinical values. `route` is a template, `request` a random id.
 LOGGED = frozenset({"event", "level", "timestamp", "error", "file", "line", "library"}) | {
-    "host", "method", "port", "request", "route", "seconds", "status",
+    "count", "host", "method", "port", "request", "route", "seconds", "status",
 }  # fmt: skip
 
 

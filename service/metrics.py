@@ -5,7 +5,7 @@ The only user of prometheus_client; what asks the store for its figures is the d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 
@@ -26,6 +26,7 @@ from service.errors import CandorError
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 OTHER = "other"  # a method or a path that callers made up
+_STATUSES = ("requested", "active", "error", "off", "missing")
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -64,6 +65,12 @@ _jobs = Gauge(
     "candor_jobs",
     "Jobs that are not done: `parked` ones were set aside and need somebody to look.",
     ("kind", "state"),
+    registry=_registry,
+)
+_subscriptions = Gauge(
+    "candor_subscriptions",
+    "Our Subscriptions on the hospital's server: of `error`, `off` and `missing` ones nothing comes.",
+    ("status",),
     registry=_registry,
 )
 _oldest = Gauge(
@@ -118,6 +125,18 @@ def store_is_down() -> None:
     _store.set(0)
     _jobs.clear()
     _oldest.clear()
+
+
+def subscriptions(counts: Mapping[str, int]) -> None:
+    """Show how many Subscriptions stand how; those that the server gives another status count as such."""
+    for status in _STATUSES:
+        _subscriptions.labels(status).set(counts.get(status, 0))
+    _subscriptions.labels(OTHER).set(sum(counts.values()) - sum(counts.get(status, 0) for status in _STATUSES))
+
+
+def subscriptions_unknown() -> None:
+    """Show nothing of Subscriptions: the server does not tell."""
+    _subscriptions.clear()
 
 
 def exposition() -> bytes:

@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from service import __version__
-from service.api import cds, cds_models, fhir, listing, models, operations, problems, screenings, studies
+from service.api import cds, cds_models, fhir, listing, models, operations, problems, screenings, studies, subscriptions
 from service.api.access import describe_refusals
 from service.api.service import Service
 from service.api.watch import Watch
@@ -22,6 +22,7 @@ TAGS = [
     {"name": "studies", "description": "What is screened for."},
     {"name": "fhir", "description": "The same for callers who speak FHIR R4."},
     {"name": "cds-hooks", "description": "Cards for clinicians, by CDS Hooks 2.0.1."},
+    {"name": "subscriptions", "description": "For FHIR servers that tell of changes."},
     {"name": "operations", "description": "For whoever keeps the service running."},
 ]
 
@@ -52,7 +53,7 @@ def create_api(opened: Callable[[], AbstractAsyncContextManager[Service]]) -> Fa
     problems.install(app)
     for room in (screenings, listing, studies, operations):
         app.include_router(room.router, responses=problems.ANY_OTHER)
-    for router in (*fhir.routers, cds.router):
+    for router in (*fhir.routers, cds.router, subscriptions.router):
         app.include_router(router)
     app.add_middleware(Watch)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]

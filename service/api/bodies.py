@@ -49,8 +49,18 @@ async def read_json(
     request: Request, limit: int, seconds: float, media_types: Sequence[str] = ("application/json",)
 ) -> bytes:
     """Read the body, at most ``limit`` bytes and for at most ``seconds``. Raises a ``Problem``: 408, 413, 415."""
+    check_media_type(request, media_types)
+    return await read_any(request, limit, seconds)
+
+
+def check_media_type(request: Request, media_types: Sequence[str]) -> None:
+    """Raise a ``Problem`` (415) for a body that says it is something else."""
     if not _is_plain(request, media_types):
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", f"Send plain {media_types[0]}, in UTF-8.")
+
+
+async def read_any(request: Request, limit: int, seconds: float) -> bytes:
+    """Read a body of any type, at most ``limit`` bytes and for at most ``seconds``. Raises a ``Problem``: 408, 413."""
     try:
         async with asyncio.timeout(seconds):
             return await _read(request, limit)

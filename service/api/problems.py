@@ -26,7 +26,7 @@ from service.work.ports import KeyTaken, QueueFull, StoreDown
 
 MEDIA_TYPE, FHIR_MEDIA_TYPE = "application/problem+json", "application/fhir+json"
 # Below these paths errors are OperationOutcomes.
-_OUTCOMES = {"/fhir/": FHIR_MEDIA_TYPE, "/cds-services": "application/json"}
+_OUTCOMES = {"/fhir/": FHIR_MEDIA_TYPE, "/subscriptions/": FHIR_MEDIA_TYPE, "/cds-services": "application/json"}
 RETRY_AFTER = 30  # seconds, where the hospital server did not say
 RETRY_AFTER_REFUSAL = 300  # seconds; somebody has to change a setting first
 

@@ -15,6 +15,7 @@ from service.api.problems import Problem
 from service.cds.door import CdsHooks
 from service.screening.patient import Screener
 from service.screening.research import Pseudonyms
+from service.subscriptions.door import Notices
 from service.trust.bearers import Bearers
 from service.work.desk import Desk
 from service.work.model import Key
@@ -43,6 +44,7 @@ class Service:
     desk: Desk  # keeps what is accepted
     keys: Sequence[Mapping[str, str]] = ()  # the public parts of those by which we sign, as JWKs
     cds: CdsHooks | None = None
+    notices: Notices | None = None
     bearers: Bearers | None = None  # whose tokens are believed; ``None``: reached from this machine alone
     pseudonyms: Pseudonyms | None = None  # people's names for researchers
     metrics_open: bool = False  # to whoever reaches the port

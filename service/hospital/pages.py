@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
-from service.errors import ServerError
+from service.errors import ServerError, TryLater
 from service.hospital.client import FhirClient
 from service.hospital.ports import Resource
 
@@ -46,6 +46,18 @@ async def all_pages(client: FhirClient, page: Resource, wanted: Callable[[Resour
             return reader.found(complete=False)
         reader.add(page)
     return reader.found(complete=True)
+
+
+async def each_page(client: FhirClient, page: Resource) -> AsyncIterator[Resource]:
+    """Give the first page and those that follow. Raises ``TryLater`` and ``Never`` where one cannot be had."""
+    seen: set[str] = set()
+    yield page
+    while (link := _next(page)) is not None:
+        if link in seen or len(seen) >= _MOST_PAGES:
+            raise TryLater(f"{client.host} gives pages without end.")
+        seen.add(link)
+        page = await client.follow(link)
+        yield page
 
 
 class _Pages:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import Connection, case, delete, func, or_, select, update
 
 from service.store.results import record
 from service.store.tables import audit, card_feedback, events, idempotency, jobs, screenings, seen_tokens
@@ -25,9 +25,10 @@ def jobs_in(connection: Connection, states: Collection[JobState], limit: int) ->
 
 
 def counts(connection: Connection) -> list[JobCount]:
-    """Return how many jobs of each kind stand how, and since when the oldest of them."""
+    """Return how many jobs of each kind stand how, and since when the oldest of them has been to be done."""
     by = (jobs.c.kind, jobs.c.state)
-    rows = connection.execute(select(*by, func.count(), func.min(jobs.c.created)).group_by(*by).order_by(*by))
+    since = case((jobs.c.attempts == 0, func.coalesce(jobs.c.due, jobs.c.created)), else_=jobs.c.created)
+    rows = connection.execute(select(*by, func.count(), func.min(since)).group_by(*by).order_by(*by))
     return [JobCount(Kind(kind), JobState(state), number, oldest) for kind, state, number, oldest in rows]
 
 

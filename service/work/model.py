@@ -70,7 +70,7 @@ class JobStatus(NamedTuple):
 
 
 class JobCount(NamedTuple):
-    """How many jobs of a kind stand in a state, and since when the oldest of them."""
+    """How many jobs of a kind stand in a state, and since when the oldest of them has been to be done."""
 
     kind: Kind
     state: JobState

@@ -5,7 +5,7 @@ Both may be run again after any end: the result has the job's own id, and postin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
@@ -26,14 +26,23 @@ SUPERSEDED, REFUSED = "superseded", "refused"
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """Runs claimed jobs with the screeners of the studies, by study id."""
+    """Runs claimed jobs with the screeners of the studies, by study id; ``look`` runs those that look for changes."""
 
     store: Store
     screeners: Mapping[str, Screener]
+    look: Callable[[Claim], Awaitable[None]] | None = None
 
     async def run(self, claim: Claim) -> None:
         """Run a job of any kind. Raises ``TryLater``, ``Never``, ``LeaseLost`` and ``StoreDown``."""
-        await (self.screen(claim) if claim.kind is Kind.SCREEN else self.post(claim))
+        match claim.kind:
+            case Kind.SCREEN:
+                await self.screen(claim)
+            case Kind.POST:
+                await self.post(claim)
+            case Kind.LOOK if self.look is not None:
+                await self.look(claim)
+            case _:
+                raise Never("No hospital server is configured any more: set CANDOR_FHIR_URL.")
 
     async def screen(self, claim: Claim, *, lease: timedelta | None = None) -> Claim | None:
         """Judge a patient, and keep the result together with the job that posts it, if that was asked for.

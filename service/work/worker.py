@@ -20,7 +20,8 @@ from service.work.run import Jobs
 POLL = 1.0  # seconds between looks for jobs that other processes left, or that are due now
 PURGE = 3600.0  # seconds between deletions of what is old
 GRACE = 10.0  # seconds that running jobs have to end by themselves when the service stops
-ORDER = (Kind.POST, Kind.SCREEN)  # what is judged is posted before more is judged
+# What changed is looked at before more is judged, so that one screening sees it all; what is judged is posted.
+ORDER = (Kind.LOOK, Kind.POST, Kind.SCREEN)
 
 log = structlog.get_logger()
 

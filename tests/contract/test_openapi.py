@@ -20,7 +20,8 @@ def test_every_operation_documents_its_errors() -> None:
     operations = [(path, each) for path, methods in document["paths"].items() for each in methods.values()]
 
     assert len({operation["operationId"] for _, operation in operations}) == len(operations)
-    doors = {"fhir": "application/fhir+json", "cds-services": "application/json"}
+    fhir = "application/fhir+json"
+    doors = {"fhir": fhir, "subscriptions": fhir, "cds-services": "application/json"}
     for path, operation in operations:
         error = doors.get(path.split("/")[1], "application/problem+json")
         assert operation["summary"]
