@@ -178,7 +178,7 @@ class World:
                 url = f"{self.services[0].url}/api/v1/screenings/{request.id}"
                 while (answer := await client.get(url)).status_code == 202:  # noqa: ASYNC110 - another process
                     await asyncio.sleep(0.2)
-                written = answer.json()["written"] if answer.status_code == 200 else {"done": False}
+                written = (answer.json()["written"] if answer.status_code == 200 else None) or {"done": False}
                 if not written["done"] and written != UNCHANGED:  # posted before a kill, and found so after it
                     said.append(f"{request.patient}: answered {answer.status_code}, {written}")
         return said
