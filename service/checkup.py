@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from service.hospital.plan import plan_for
 from service.screeners import load, mappings
 from service.study.checks import check_study
 from service.study.load import load_vocabulary, study_ids
+from service.subscriptions.ports import Standing
+from service.triggers import registered
 
 R4 = "4.0"  # 4.0.1 and its editions; 4.3 is R4B
 WRITTEN = {"ResearchSubject": ("create", "update"), "GuidanceResponse": ("create", "update")}
@@ -55,6 +58,7 @@ def check(file: Path | None) -> Iterator[Finding]:
     yield from _machine(settings)
     yield from _definitions(settings)
     yield from _hospital(settings)
+    yield from _subscriptions(settings)
 
 
 def _machine(settings: Settings) -> Iterator[Finding]:
@@ -111,6 +115,31 @@ def _hospital(settings: Settings) -> Iterator[Finding]:
         else:
             found += [Finding(*told) for told in asyncio.run(admission(server))]
         yield from (finding._replace(what=f"{name}: {finding.what}") for finding in found)
+
+
+def _subscriptions(settings: Settings) -> Iterator[Finding]:
+    """Whether the hospital's server tells of changes; where nobody asked it to, nothing is wrong."""
+    if settings.public_url is None or settings.fhir_url is None:
+        return
+    what = "CANDOR_PUBLIC_URL: Subscriptions"
+    try:
+        standings = asyncio.run(_standings(settings))
+    except CandorError as error:
+        yield Finding(True, f"{what} cannot be looked at: {error}")
+        return
+    if all(each.id is None for each in standings):
+        yield Finding(True, f"{what}: none is registered; changes in the hospital are not heard of.")
+        return
+    counted = Counter(each.status for each in standings)
+    told = ", ".join(f"{number} {status}" for status, number in sorted(counted.items()))
+    good = not any(each.stopped for each in standings)
+    remedy = "Repair what made them stop, then run candor subscriptions register."
+    yield Finding(good, f"{what}: {told}.", "" if good else remedy)
+
+
+async def _standings(settings: Settings) -> list[Standing]:
+    async with registered(settings) as there:
+        return await there.standings()
 
 
 def _kinds(settings: Settings) -> tuple[str, ...]:
