@@ -14,7 +14,7 @@ from service.fhir.write_provenance import named_by_text
 from service.hospital.capabilities import Capabilities
 from service.hospital.client import FhirClient
 from service.hospital.creation import heeds_condition, is_conditional, made_once
-from service.hospital.pages import all_pages
+from service.hospital.pages import Found, all_pages
 from service.hospital.ports import Kept, Params, Resource
 from service.hospital.refusals import GONE, Conflict, Refused, refusal
 
@@ -22,6 +22,7 @@ from service.hospital.refusals import GONE, Conflict, Refused, refusal
 CONTENT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 _UNKNOWN = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 _DISPENSABLE = {"List"}  # a result stands without it; of other types the site has to say that there are none
+_LOOKS = 3  # at a search: what another writer deletes meanwhile is counted and not shown
 _SHARED = ("ResearchStudy/", "Device/")  # by all patients: other writers may refer to them already
 _LAST = ("ResearchSubject", "Provenance")  # in single writes, in this order
 _LOCATION = re.compile(r"([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})(?:/_history/([A-Za-z0-9.-]{1,64}))?\Z")
@@ -36,17 +37,21 @@ class HospitalShelf:
         self.takes_transactions = True  # until it does a part of one
 
     async def find(self, kind: str, params: Params) -> list[Resource]:
+        for _ in range(_LOOKS):
+            found = await self._look(kind, params)
+            if found.complete:
+                return [resource for resource, _ in found.records if resource.get("resourceType") == kind]
+        raise TryLater(f"{self._client.host} gave only a part of a search of {kind}.")
+
+    async def _look(self, kind: str, params: Params) -> Found:
         try:
             page = await self._client.search(kind, [*params, ("_count", str(self._client.server.page_size))])
         except Refused as error:
             if kind not in _DISPENSABLE or error.status not in _UNKNOWN:
                 raise
             self._without.add(kind)  # not asked again
-            return []
-        found = await all_pages(self._client, page)
-        if not found.complete:
-            raise TryLater(f"{self._client.host} gave only a part of a search of {kind}.")
-        return [resource for resource, _ in found.records if resource.get("resourceType") == kind]
+            return Found([], [], complete=True)
+        return await all_pages(self._client, page)
 
     def takes(self, kind: str) -> bool:
         return kind not in self._without

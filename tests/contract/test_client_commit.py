@@ -158,6 +158,18 @@ async def test_a_part_of_a_search_decides_nothing(respx_mock: respx.MockRouter) 
             await write_back(HospitalShelf(client), screening(), now=NOW)
 
 
+async def test_a_search_that_another_writer_cuts_short_is_made_again(respx_mock: respx.MockRouter) -> None:
+    """A match that is counted but was deleted before it could be shown is no longer counted the next time."""
+    bundle = {"resourceType": "Bundle", "type": "searchset"}
+    respx_mock.post(f"{BASE}/Provenance/_search").side_effect = [
+        httpx.Response(200, json=bundle | {"total": 1}),
+        httpx.Response(200, json=bundle | {"total": 0}),
+    ]
+
+    async with FhirClient(Server(base=BASE)) as client:
+        assert await HospitalShelf(client).find("Provenance", []) == []
+
+
 async def test_a_deletion_of_what_is_gone_is_no_error(respx_mock: respx.MockRouter) -> None:
     """A resource is deleted by its reference; one that is gone is no error, a refusal is."""
     deleted = respx_mock.delete(f"{BASE}/Provenance/1").respond(204)
