@@ -40,14 +40,16 @@ async def fetch_chart_resources(client: FhirClient, patient_id: str, plan: Plan)
     asked = await ask_at_once(client, reference, plan.searches(number, size, at_once=True))
     searches = plan.searches(number, size, at_once=bool(asked))
     wanted = partial(_is_about, client, reference)
-    running = [asyncio.create_task(run(client, search, asked, wanted)) for search in searches]
+    reading = asyncio.create_task(_read_patient(client, reference, asked))
+    searching = [asyncio.create_task(run(client, search, asked, wanted)) for search in searches]
     try:
-        records = [await _read_patient(client, reference, asked)]
-        found = [await one for one in running]
-    finally:
-        for one in running:  # without the Patient, or cancelled: nothing more is asked
+        await asyncio.gather(reading, *searching)  # cancelled all at once, so that none in the queue begins
+    except BaseException:
+        for one in searching:
             one.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(*searching, return_exceptions=True)
+        raise
+    records, found = [reading.result()], [one.result() for one in searching]
     failed = set()
     for search, part in zip(searches, found, strict=True):
         records += part.records

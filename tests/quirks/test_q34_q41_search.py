@@ -78,6 +78,15 @@ async def test_q34_an_ignored_patient_parameter(respx_mock: respx.MockRouter, *,
     assert [params for _, params in hospital.searches if "page" in params] == []
 
 
+async def test_q34_an_ignored_patient_parameter_on_one_page(respx_mock: respx.MockRouter) -> None:
+    """A single record of another patient suffices to know that the search was another one."""
+    Hospital(respx_mock, batches=True, Condition=searchset(CONDITION, record("Condition", "theirs", **OF_Q)))
+
+    pulled = await pull()
+
+    assert (ids(pulled), pulled.failed) == (HEALTHY, {"Condition"})
+
+
 async def test_q34_an_ignored_list_of_codes(respx_mock: respx.MockRouter) -> None:
     """A server that ignores ``combo-code`` gives more than was asked for, and nothing is missing."""
     others = [record("Observation", f"o{number}", **OF_P) for number in range(9)]

@@ -109,3 +109,12 @@ def test_a_rest_that_is_asked_for_is_kept(breaker: Breaker, clock: Clock) -> Non
     assert wait_of(breaker) == 3_600
     clock.now += 3_600
     assert wait_of(breaker) is None
+
+
+def test_a_failed_trial_after_a_rest_opens_it_again(breaker: Breaker, clock: Clock) -> None:
+    """A server that asked for a rest and then fails is left in peace at once, whatever the count."""
+    breaker.rest(120, "HTTP 429")
+    clock.now += 120
+    fail(breaker, 1)
+
+    assert wait_of(breaker) == 10
