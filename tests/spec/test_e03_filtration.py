@@ -178,6 +178,14 @@ def test_a_creatinine_too_old_or_unusable_decides_nothing() -> None:
     assert asked(gfr(CKD_EPI, 85), creatinine("3 mg/dL", "2026-11-03", status="preliminary")).truth("E3") == "false"
 
 
+def test_a_newer_creatinine_without_a_number_is_told() -> None:
+    """The older rate is used, and the note says that a newer record says nothing."""
+    newer = creatinine("3 mg/dL", "2026-11-03", valueQuantity=None, valueString="haemolysed")
+    got = verdict(complete_chart().add(newer))
+
+    assert (leaf(got).truth.value, leaf(got).notes) == ("false", ("newer-unusable",))
+
+
 def test_a_rate_too_old_leaves_the_creatinine() -> None:
     """The creatinine is of a later day."""
     assert asked(gfr(CKD_EPI, 85, "2026-05-20"), creatinine("3 mg/dL")).truth("E3") == "true"

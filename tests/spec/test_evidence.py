@@ -58,6 +58,11 @@ NUMBERS: dict[str, tuple[SampleChart, str, int, Shown]] = {
         plus(observation("8811-2", "60 %", id="mri"), drop=("lvef",)), "E3", 1,
         ("unknown", "no-record", ("60", "%", "60 %"), "2026-11-02", "Observation/mri", ""),
     ),
+    "the newest value by another method": (
+        plus(*(observation("8811-2", f"{v} %", day, id=name) for v, day, name in
+               ((60, "2026-10-01", "a"), (55, "2026-05-01", "z"))), drop=("lvef",)), "E3", 1,
+        ("unknown", "no-record", ("60", "%", "60 %"), "2026-10-01", "Observation/a", ""),
+    ),
     "no value": (plus(drop=("lvef",)), "E3", 1, ("unknown", "no-record", None, None, "", "")),
     "a finding that states it": (
         plus(condition("427090001", "2026-11-02", id="thin"), drop=("bmi",)), "E9", 0,
@@ -243,6 +248,11 @@ RECORDS: dict[str, tuple[SampleChart, str, int, Shown]] = {
     "what a person weighs, numbers included": (
         plus(drop=("dlco", "egfr")), "I6", 0,
         ("unknown", "needs-judgement", None, None, "Observation/lvef Observation/mpap Observation/spap", ""),
+    ),
+    "what a person weighs, all that E3 rests on included": (
+        complete_chart(), "I6", 0,
+        ("unknown", "needs-judgement", None, None,
+         "Observation/dlco Observation/egfr Observation/lvef Observation/mpap Observation/spap", ""),
     ),
     "an age": (plus(birth="1978"), "I3", 1, ("true", None, ("47–48", "a", "1978"), "1978", "Patient/p", "")),
     "a sex": (
