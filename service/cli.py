@@ -28,7 +28,7 @@ from service.errors import CandorError, InputError, TryLater
 from service.output import drop_rest
 from service.population.sources import Source, open_source
 from service.screeners import load, screener
-from service.screening.patient import Answer, Result, Screener, reference_of, today
+from service.screening.patient import Answer, Result, Screener, reference_of, screening_day, today
 from service.screening.ports import Pulled
 from service.study.review_sheet import review_sheet
 from service.study.signoff import sign
@@ -104,7 +104,7 @@ def screen(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Judge every criterion for the patients of SOURCE, or for one patient of the hospital server."""
     settings = _settings(config or context.obj)
     only = reference_of(patient) if patient is not None else None
-    day = as_of.date() if as_of else today()
+    day = screening_day(as_of.date() if as_of else None)
     if source is None and only is None:
         raise InputError("Name a SOURCE, or with --patient a patient of the hospital server.")
     if source is not None and write_back:

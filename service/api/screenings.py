@@ -16,7 +16,7 @@ from service.api.bodies import ScreeningRequest, decode, read_json
 from service.api.problems import described
 from service.api.service import Service, TheService
 from service.api.wishes import WISHES, read_wish
-from service.screening.patient import reference_of, today
+from service.screening.patient import reference_of, screening_day
 from service.work.orders import ScreenOrder
 
 router = APIRouter(prefix="/api/v1", tags=["screenings"])
@@ -108,7 +108,7 @@ def _order(service: Service, wanted: ScreeningRequest, caller: str) -> ScreenOrd
     screener.needs(patient=wanted.patient is not None, write_back=wanted.write_back)
     return ScreenOrder(
         study=screener.study.record.id,
-        as_of=wanted.as_of or today(),
+        as_of=screening_day(wanted.as_of),
         patient=None if wanted.patient is None else reference_of(wanted.patient),
         bundle=msgspec.Raw(b"null") if wanted.patient is not None else wanted.bundle,
         write_back=wanted.write_back,

@@ -22,6 +22,10 @@ from service.screening.document import Document
 from service.screening.ports import Pulled, Records, Results, Written
 
 _ID = re.compile(r"(?:Patient/)?([A-Za-z0-9\-.]{1,64})\Z")  # FHIR R4 id
+_FIRST_YEAR, _LAST_YEAR = (
+    1900,
+    2199,
+)  # windows and ages stay within the calendar; charts of some test servers lie in the next century
 _STATUS_NOT_ASKED = Warning_(
     "records-incomplete", "ResearchSubject", "the write server did not tell whether a person has set a status"
 )
@@ -153,6 +157,14 @@ def reference_of(patient: str) -> str:
     if match is None:
         raise InputError("A patient is named by 123 or Patient/123.", "invalid-patient")
     return f"Patient/{match[1]}"
+
+
+def screening_day(day: date | None) -> date:
+    """Return the day to screen for, today where none is given. Raises ``InputError`` for one out of all reason."""
+    day = day or today()
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise InputError(f"The screening date lies between {_FIRST_YEAR} and {_LAST_YEAR}.", "invalid-date")
+    return day
 
 
 def today() -> date:

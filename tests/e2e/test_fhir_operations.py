@@ -162,6 +162,7 @@ TWO_PATIENTS = {
     "resourceType": "Bundle",
     "entry": [{"resource": {"resourceType": "Patient", "id": each}} for each in ("1", "2")],
 }
+NO_DAY = {"resourceType": "Parameters", "parameter": [DEMO_01, {"name": "asOf", "valueDate": "0001-01-01"}]}
 NO_DATE = {"resourceType": "Parameters", "parameter": [DEMO_01, {"name": "asOf", "valueDate": "Smith"}]}
 BODIES: list[tuple[dict[str, Any] | bytes, int, str]] = [
     (b"{", 400, "not-json"),

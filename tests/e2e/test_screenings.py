@@ -110,6 +110,8 @@ BODIES = [
     (b'{"patient": 1}', 422, "invalid-body"),
     (b'{"patient": "1", "as_of": "yesterday"}', 422, "invalid-body"),
     (b'{"patient": "1", "Smith": 1}', 422, "invalid-body"),
+    (b'{"patient": "1", "as_of": "0001-01-01"}', 422, "invalid-date"),
+    (b'{"patient": "1", "as_of": "9999-12-31"}', 422, "invalid-date"),
     (b"{}", 422, "patient-or-bundle"),
     (b'{"patient": "1", "bundle": {}}', 422, "patient-or-bundle"),
     (b'{"patient": "../metadata"}', 422, "invalid-patient"),

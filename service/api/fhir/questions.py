@@ -14,7 +14,7 @@ from service.api.bodies import check_entries, invalid, parse, read_json
 from service.api.fhir.exchange import MEDIA_TYPES, described, resource_of
 from service.api.problems import Problem
 from service.api.service import Service
-from service.screening.patient import reference_of, today
+from service.screening.patient import reference_of, screening_day, today
 from service.work.orders import ScreenOrder
 
 # ruff: noqa: N815 - the names are FHIR's
@@ -121,11 +121,9 @@ def _read(body: _Body) -> Question:
         raise invalid(_EXPECTED)
     if ("subject" in named) is ("data" in named):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "patient-or-bundle", "Send either subject or data.")
-    as_of = today()
-    if "asOf" in named:
-        if named["asOf"].valueDate is None:
-            raise invalid("The parameter asOf has a valueDate, such as 2026-11-23.")
-        as_of = named["asOf"].valueDate
+    if "asOf" in named and named["asOf"].valueDate is None:
+        raise invalid("The parameter asOf has a valueDate, such as 2026-11-23.")
+    as_of = screening_day(named["asOf"].valueDate if "asOf" in named else None)
     if "data" in named:
         if not named["data"].resource:
             raise invalid("The parameter data has a resource, which is a Bundle.")
