@@ -1,6 +1,7 @@
 """The floor plan: imports go down only, the rules are pure, and each library enters by its own door."""
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +75,14 @@ def test_a_library_enters_by_its_own_door(library: str) -> None:
     users = {place(module) for module in MODULES if library in {name.split(".")[0] for name in imports(module)}}
 
     assert {user for user in users if not user.startswith(DOORS[library])} == set()
+
+
+def test_who_screens_a_file_waits_for_no_database() -> None:
+    """The command line loads without SQLAlchemy, whose import takes longer than a screening."""
+    loaded = "import sys, service.cli; print(*{name.split('.')[0] for name in sys.modules})"
+    run = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+
+    assert not {"sqlalchemy", "alembic", "psycopg", "fastapi", "httpx"} & set(run.stdout.split())
 
 
 def test_fhir_models_are_of_r4b() -> None:

@@ -69,6 +69,15 @@ def test_the_wheel_carries_the_rules_and_the_licence(wheel: Path) -> None:
     assert {Path(name).name for name in carried if "/licenses/" in name} == {"LICENSE", "NOTICE"}
 
 
+def test_the_wheel_carries_the_steps_of_the_schema(wheel: Path) -> None:
+    """A store is brought up to date by what is installed, without a checkout."""
+    folder = "service/store/migrations/versions"
+    steps = {f"{folder}/{path.name}" for path in (ROOT / folder).glob("v*.py")}
+
+    assert steps
+    assert steps <= set(zipfile.ZipFile(wheel).namelist())
+
+
 @pytest.mark.slow
 def test_demo_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     """`candor demo` of an installed wheel screens its sample charts from another folder and exits 0."""
