@@ -61,8 +61,9 @@ def read_notification(body: Resource) -> Notification:
         return named_by(body)
     entries = [entry for entry in _list(body.get("entry")) if isinstance(entry, Mapping)]
     first = entries[0].get("resource") if entries else None
-    if isinstance(first, Mapping) and first.get("resourceType") in _STATUSES:
-        return _topic(_STATUSES[first["resourceType"]](first), entries[1:])
+    kind = first.get("resourceType") if isinstance(first, Mapping) else None
+    if isinstance(first, Mapping) and isinstance(kind, str) and kind in _STATUSES:
+        return _topic(_STATUSES[kind](first), entries[1:])
     raise NotFhirError("The Bundle does not begin with the status of a Subscription.", "not-a-notification")
 
 
@@ -75,7 +76,7 @@ def relative(reference: str) -> str | None:
 def named_by(resource: Resource, own: Callable[[str], str | None] = relative) -> Named:
     """Return which resource this is, and whose it says that it is; ``own``: which references count, as ``Type/id``."""
     kind, id_ = resource.get("resourceType"), resource.get("id")
-    reference = relative(f"{kind}/{id_}")
+    reference = relative(f"{kind}/{id_}") if isinstance(id_, str) else None
     if kind == "Patient":
         return Named(reference, reference)
     written = filter(None, (reference_in(resource.get(element)) for element in _WHOSE))
