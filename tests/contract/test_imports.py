@@ -31,7 +31,7 @@ DOORS = {
     "prometheus_client": ("metrics.py",),
     "requests": ("client.py",),
     "sqlalchemy": ("store/",),
-    "typer": ("cli.py", "cli_keys.py", "cli_store.py"),
+    "typer": ("cli.py", "cli_keys.py", "cli_store.py", "cli_subscriptions.py"),
     "yaml": ("study/", "api/openapi.py"),
 }
 
