@@ -103,7 +103,7 @@ def test_without_a_good_token_nothing_is_answered(ehr: Ehr, path: str) -> None:
     for answer in refused:
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
-        assert answer.json()["issue"][0]["code"] == "login"
+        assert answer.json()["issue"][0]["details"]["coding"] == [{"code": "untrusted"}]
 
 
 def test_a_token_is_not_taken_again_after_a_restart(settings: Settings) -> None:
