@@ -13,6 +13,7 @@ from service.hospital.pages import each_page
 from service.hospital.plan import Plan, escape
 from service.hospital.ports import Params, Resource
 from service.hospital.refusals import Refused
+from service.hospital.searches import keeps
 from service.hospital.subscriptions import Subscriptions, moment
 from service.subscriptions.notification import named_by
 from service.subscriptions.ports import Change, Changes, Standing
@@ -56,7 +57,7 @@ class HospitalChanges:
             try:
                 first = await self._first_page(kind, since)
             except Refused:
-                refused += 1
+                refused += await keeps(self._client, kind)
                 continue
             async for page in each_page(self._client, first):
                 found = (each for each in _resources(page, kind) if (moment(each) or since) >= since)

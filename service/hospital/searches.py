@@ -40,7 +40,7 @@ async def run(client: FhirClient, search: Search, asked: Asked, wanted: Callable
             return await _to_the_end(client, parts, wanted)
         if any(error.status in _NO_OTHER_WAY for error in refused):
             break
-    unknown = {error.status for error in refused} <= _NO_SUCH_TYPE and not await _keeps(client, search.kind)
+    unknown = {error.status for error in refused} <= _NO_SUCH_TYPE and not await keeps(client, search.kind)
     return Found([], [], complete=unknown)
 
 
@@ -66,7 +66,7 @@ async def _to_the_end(
     )
 
 
-async def _keeps(client: FhirClient, kind: str) -> bool:
+async def keeps(client: FhirClient, kind: str) -> bool:
     """Whether the server keeps a type, as far as it tells."""
     try:
         return (await client.capabilities()).knows(kind)

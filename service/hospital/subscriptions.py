@@ -14,6 +14,7 @@ from service.hospital.pages import all_pages
 from service.hospital.plan import Plan, chunks, escape
 from service.hospital.ports import Resource
 from service.hospital.refusals import Refused
+from service.hospital.searches import keeps
 from service.subscriptions.ports import MISSING, Standing
 
 PATH = "/subscriptions/notifications"
@@ -70,13 +71,13 @@ class Subscriptions:
         """Return how each stands, those that others made included, and which are missing."""
         found = await self._found()
         there = {each.get("criteria") for each in found}
-        missing = (ways[0] for ways in self.wanted if there.isdisjoint(ways))
+        missing = [ways[0] for ways in await self._needed() if there.isdisjoint(ways)]
         return [*map(_standing, found), *(Standing(criteria, MISSING) for criteria in missing)]
 
     async def register(self, channel: Channel) -> None:
         """Make what is missing, set going what stopped, bring the others up to date, and remove what is not needed."""
         needless = {each["id"]: each for each in await self._found() if each.get("reason") == REASON}
-        for ways in self.wanted:
+        for ways in await self._needed():
             same = next((each for each in needless.values() if each.get("criteria") in ways), None)
             if same is None:
                 await self._create(ways, channel)
@@ -92,6 +93,10 @@ class Subscriptions:
         for each in ours:
             await self.client.delete(f"Subscription/{each['id']}")
         return len(ours)
+
+    async def _needed(self) -> list[tuple[str, ...]]:
+        """Return what is wanted and about types that the server keeps."""
+        return [ways for ways in self.wanted if await keeps(self.client, ways[0].partition("?")[0])]
 
     async def _found(self) -> list[Resource]:
         page = await self.client.search("Subscription", [("url", self.endpoint), ("_count", "200")])
