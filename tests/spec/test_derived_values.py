@@ -195,6 +195,23 @@ def test_a_predicted_value_may_be_one() -> None:
     assert (leaf.truth.value, text(leaf)) == ("true", "79")
 
 
+def test_a_percentage_of_old_parts_is_too_old() -> None:
+    """It is shown with the reason that any old value has."""
+    old = [part | {"effectiveDateTime": "2024-05-01"} for part in (MEASURED, PREDICTED)]
+    leaf = ratio(*old)
+
+    assert (leaf.truth.value, leaf.reason, text(leaf)) == ("unknown", "too-old", "65")
+
+
+def test_a_reported_percentage_of_the_month_is_an_equal_of_one_that_is_computed() -> None:
+    """Only what is reported of the very day goes before it: a month may be the day, or not."""
+    reported = observation("19911-7", "85 %", DAY[:7], id="r")
+    computed = [part | {"effectiveDateTime": f"{DAY[:7]}-01"} for part in (MEASURED, PREDICTED)]
+    leaf = ratio(reported, *computed)
+
+    assert (leaf.reason, leaf.sources) == ("records-disagree", ("Observation/m", "Observation/p", "Observation/r"))
+
+
 @pytest.mark.parametrize(
     "copy", [part("19911-7", "14", "m"), part("19910-9", "21", "p")], ids=["measured", "predicted"]
 )
