@@ -23,7 +23,7 @@ AT_A_LOCK = 0.004  # seconds in which a small transaction is written once its lo
 
 async def in_accept(world: World, turn: int, chance: random.Random) -> bool:
     """Kill between the sending of a request and its answer: at a lock that accepting waits for, or at random."""
-    service, request = chance.choice(world.services), world.new_request()
+    service, request = chance.choice(world.services), await world.new_request()
     if turn % 2 == 0:
         with world.locked("jobs"):
             asked = asyncio.create_task(world.ask(service, request))
@@ -45,7 +45,7 @@ async def in_screen(world: World, turn: int, chance: random.Random) -> bool:
     """Kill while the chart is read, or while it is judged: then the job's row still says that it runs."""
     reading = turn % 2 == 0
     async with Hold(world, READ, done=True) as hold:
-        request = world.new_request()
+        request = await world.new_request()
         await world.ask_until_accepted(chance.choice(world.services), request)
         service = await hold.reached()
         if not reading:
@@ -60,7 +60,7 @@ async def in_screen(world: World, turn: int, chance: random.Random) -> bool:
 async def in_post(world: World, turn: int, chance: random.Random) -> bool:
     """Kill while a result is posted: before the hospital's server has it, or after and before we know."""
     async with Hold(world, WRITE, done=turn % 2 == 0) as hold:
-        await world.ask_until_accepted(chance.choice(world.services), world.new_request())
+        await world.ask_until_accepted(chance.choice(world.services), await world.new_request())
         service = await hold.reached()
         service.kill()
     await service.start()
@@ -70,7 +70,7 @@ async def in_post(world: World, turn: int, chance: random.Random) -> bool:
 async def in_commit(world: World, turn: int, chance: random.Random) -> bool:
     """Kill inside the transaction that keeps a result, or what became of posting it: at its lock, or just after."""
     async with Hold(world, (READ, WRITE)[turn % 2], done=True) as hold:
-        await world.ask_until_accepted(chance.choice(world.services), world.new_request())
+        await world.ask_until_accepted(chance.choice(world.services), await world.new_request())
         service = await hold.reached()
         with world.locked("screenings"):
             hold.go_on()

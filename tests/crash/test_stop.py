@@ -24,7 +24,7 @@ async def test_a_stop_gives_back_what_is_running(medplum: str, tmp_path: Path) -
     async with made(medplum, None, tmp_path) as world:
         [service] = world.services
         async with Hold(world, READ, done=True) as hold:
-            await world.ask_until_accepted(service, world.new_request())
+            await world.ask_until_accepted(service, await world.new_request())
             await hold.reached()
             began = time.monotonic()
             os.kill(service.pid, signal.SIGTERM)

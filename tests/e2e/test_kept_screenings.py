@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
+from sqlalchemy import event
 
 from service.api import models
 from service.errors import Never, TryLater
@@ -245,3 +246,29 @@ def test_a_kept_document_is_compact_json(doors: Doors, sample: Charts) -> None:
 
     assert answer.content == encode(answer.json())
     assert list(answer.json())[-4:] == ["written", "study_status", "rules", "software"]
+
+
+def test_a_service_that_is_about_to_stop_is_not_ready(doors: Doors) -> None:
+    """From the first signal on no load balancer sends it more, while what is under way is answered."""
+    doors.http.app.state.service.desk.close()  # type: ignore[attr-defined]
+    ready = doors.http.get("/readyz")
+
+    assert (ready.status_code, ready.json(), ready.headers["retry-after"]) == (503, {"status": "stopping"}, "1")
+    assert post(doors, b'{"patient": "demo-01"}').status_code == 200
+
+
+def test_a_store_that_takes_nothing_is_said(doors: Doors) -> None:
+    """Where nothing can be kept nothing is accepted: 503, and the service is not ready."""
+    store = doors.http.app.state.service.desk.worker.jobs.store  # type: ignore[attr-defined]
+    setting = ["ON"]
+
+    @event.listens_for(store.database.engine, "checkout")
+    def _(connection: Any, *_: object) -> None:
+        connection.execute(f"PRAGMA query_only = {setting[-1]}")
+
+    ready, refused = doors.http.get("/readyz"), post(doors, b'{"patient": "demo-01"}')
+    setting.append("OFF")
+
+    assert (ready.status_code, ready.json()) == (503, {"status": "store-down"})
+    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "store-down", "30")
+    assert doors.http.get("/readyz").status_code == 200
