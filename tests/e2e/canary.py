@@ -23,6 +23,7 @@ from service import metrics
 from tests.builders import Resource, complete_chart, observation
 from tests.e2e.conftest import Run
 from tests.hospital import ANSWERS, BASE, Hospital, searchset
+from tests.telling import counted
 from tests.verdicts import as_json
 
 ID = "canary-4711"
@@ -91,6 +92,15 @@ class World:
             sleep(0.05)
         return answer
 
+    def settle(self) -> None:
+        """Wait until no job runs or is about to; one that waits for a server that is down stays."""
+        end = monotonic() + 5
+        while monotonic() < end:
+            self.http.get("/metrics")
+            if not sum(counted("candor_jobs", state=state) for state in ("ready", "running")):
+                return
+            sleep(0.05)
+
     def command(self, *arguments: str | Path) -> Run:
         """Run a command: its stderr is heard, its stdout is the caller's."""
         run = self.candor(*arguments)
@@ -118,7 +128,11 @@ class World:
     def down(self, answer: httpx.Response | Exception) -> None:
         """Play a hospital's server that answers everything so."""
         self.router.clear()
-        self.router.route(url__startswith=BASE).mock(side_effect=[answer] * 50)
+        route = self.router.route(url__startswith=BASE)
+        if isinstance(answer, httpx.Response):
+            route.mock(answer)
+        else:
+            route.mock(side_effect=answer)
 
     def listen(self, response: Any) -> None:
         """Keep what an error says, and every header."""

