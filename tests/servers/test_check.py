@@ -54,12 +54,19 @@ def test_a_server_without_the_types_of_results(monkeypatch: pytest.MonkeyPatch, 
     """It is told which types are lacking and what to set; what is only read is no mistake."""
     told = of_servers(monkeypatch, fhir_url=poor)
 
-    remedy = "Results cannot be posted there: have it allowed, or set CANDOR_FHIR_WRITE_URL to another server."
-    assert bad(told) == [
-        f"CANDOR_FHIR_URL: {kind} allows no create and no update. {remedy}"
-        for kind in ("ResearchSubject", "GuidanceResponse")
-    ]
+    said = bad(told)
+    for line, kind in zip(said, ("ResearchSubject", "GuidanceResponse"), strict=True):
+        assert line.startswith(f"CANDOR_FHIR_URL: {kind} allows no create and no update.")
+        assert "set CANDOR_FHIR_WRITE_URL to another server" in line
+        assert f"CANDOR_FHIR_WRITE_WITHOUT={kind}" in line
     assert any("it keeps no AdverseEvent, ResearchSubject" in each.what for each in told)
+
+
+def test_a_type_that_the_site_does_without(monkeypatch: pytest.MonkeyPatch, poor: str) -> None:
+    """What is said to be lacking is no mistake any more."""
+    lacking = "ResearchSubject,GuidanceResponse"
+
+    assert bad(of_servers(monkeypatch, fhir_url=poor, fhir_write_without=lacking)) == []
 
 
 def test_a_write_server_beside_it_helps(monkeypatch: pytest.MonkeyPatch, poor: str, medplum: str) -> None:
