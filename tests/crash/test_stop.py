@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import time
@@ -13,7 +12,7 @@ from sqlalchemy import select
 
 from service.store.tables import jobs
 from tests.crash.kills import READ
-from tests.crash.world import Hold, Served, made
+from tests.crash.world import Hold, made
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers, pytest.mark.slow]
 LONGEST = 30.0  # seconds
@@ -28,7 +27,7 @@ async def test_a_stop_gives_back_what_is_running(medplum: str, tmp_path: Path) -
             await hold.reached()
             began = time.monotonic()
             os.kill(service.pid, signal.SIGTERM)
-            await asyncio.wait_for(_ended(service), LONGEST)
+            await service.ended()
             took = time.monotonic() - began
         with world.database() as database:
             held = database.now(lambda connection: connection.execute(select(jobs.c.state, jobs.c.strikes)).one())
@@ -38,8 +37,3 @@ async def test_a_stop_gives_back_what_is_running(medplum: str, tmp_path: Path) -
     assert took < LONGEST
     assert tuple(held) == ("ready", 0)
     assert wrong == []
-
-
-async def _ended(service: Served) -> None:
-    while Path(f"/proc/{service.pid}").exists():  # noqa: ASYNC110, ASYNC240 - another process
-        await asyncio.sleep(0.05)

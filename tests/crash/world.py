@@ -75,6 +75,7 @@ class Served:
 
     async def start(self) -> None:
         """Start it, and wait until it is ready."""
+        await self.ended()  # a kill is only a wish until the process is gone, with its locks and its port
         address = {"CANDOR_PORT": str(self.port), "CANDOR_FHIR_URL": self.proxy.base}
         self.pid = self.launcher.start(self.environment | address)
         async with asyncio.timeout(PATIENCE), httpx.AsyncClient() as client:
@@ -83,6 +84,12 @@ class Served:
                     if (await client.get(f"{self.url}/readyz")).status_code == 200:
                         return
                 await asyncio.sleep(0.02)
+
+    async def ended(self) -> None:
+        """Wait until the process is no more."""
+        async with asyncio.timeout(PATIENCE):
+            while self.pid and Path(f"/proc/{self.pid}").exists():  # noqa: ASYNC110, ASYNC240 - another process
+                await asyncio.sleep(0.01)
 
     def kill(self) -> None:
         """End it as a power cut does, if it is not dead yet."""
