@@ -19,6 +19,7 @@ from service.hospital.capabilities import Capabilities
 from service.hospital.client import FhirClient, Server
 from service.hospital.plan import plan_for
 from service.screeners import load, mappings
+from service.store.database import examine
 from service.study.checks import check_study
 from service.study.load import load_vocabulary, study_ids
 from service.subscriptions.ports import Standing
@@ -56,6 +57,7 @@ def check(file: Path | None) -> Iterator[Finding]:
     for name in unknown_names(file):
         yield Finding(False, f"{name} is no setting of this version.", "Remove it, or correct its spelling.")
     yield from _machine(settings)
+    yield from _store(settings)
     yield from _definitions(settings)
     yield from _hospital(settings)
     yield from _subscriptions(settings)
@@ -70,6 +72,13 @@ def _machine(settings: Settings) -> Iterator[Finding]:
     there = next(folder for folder in (settings.home, *settings.home.absolute().parents) if folder.exists())
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         yield Finding(False, f"CANDOR_HOME: nothing can be kept in {settings.home}.", "Set a folder that we may write.")
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    try:
+        examine(settings.store, settings.home)
+    except SettingError as error:
+        yield Finding(False, str(error))
 
 
 def _definitions(settings: Settings) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.errors import SettingError
 from service.store.local_disk import only_one, refuse_network_disk
-from service.store.migrate import migrate, refuse_other_schema
+from service.store.migrate import migrate, refuse_newer, refuse_other_schema
 from service.work.ports import StoreDown
 
 P = ParamSpec("P")
@@ -71,25 +71,50 @@ def opened(url: str | None, home: Path, *, alone: bool) -> Iterator[Database]:
     """
     place = _place(url, home)
     with ExitStack() as stack:
-        if place.get_backend_name() == SQLITE:
-            file = Path(place.database or "")
-            if alone:
-                _prepare(file)
-                stack.enter_context(only_one(file))
-            elif not file.is_file():
-                raise SettingError(f"CANDOR_STORE: there is no {file}: start the service once.")
-            engine = _sqlite(place)
-        else:
-            engine = create_engine(place, hide_parameters=True, **_POSTGRESQL)
-        stack.callback(engine.dispose)
-        # SQLite has one writer: more threads would only wait for one another.
-        threads = ThreadPoolExecutor(1 if engine.dialect.name == SQLITE else _CONNECTIONS, "store")
-        database = Database(engine, stack.enter_context(threads))
+        file = _file_of(place)
+        if file is not None and alone:
+            _prepare(file)
+            stack.enter_context(only_one(file))
+        elif file is not None and not file.is_file():
+            raise SettingError(f"CANDOR_STORE: there is no {file}: start the service once.")
+        yield stack.enter_context(_connected(place, migrate if alone else refuse_other_schema))
+
+
+def examine(url: str | None, home: Path) -> None:
+    """Raise ``SettingError`` where a service could not use the store; nothing is made or changed."""
+    place = _place(url, home)
+    file = _file_of(place)
+    if file is not None:
+        refuse_network_disk(file.parent)
+    if file is None or file.is_file():
+        with _connected(place, refuse_newer):
+            pass
+
+
+@contextmanager
+def _connected(place: URL, begin: Callable[[Connection], object]) -> Iterator[Database]:
+    """Connect, and ``begin`` with the schema."""
+    local = place.get_backend_name() == SQLITE
+    engine = _sqlite(place) if local else create_engine(place, hide_parameters=True, **_POSTGRESQL)
+    # SQLite has one writer: more threads would only wait for one another.
+    with ThreadPoolExecutor(1 if local else _CONNECTIONS, "store") as threads:
+        database = Database(engine, threads)
         try:
-            database.now(migrate if alone else refuse_other_schema)
-        except StoreDown as error:
-            raise SettingError(f"CANDOR_STORE: the database cannot be used: {error}") from None
-        yield database
+            _begin(database, begin)
+            yield database
+        finally:
+            engine.dispose()
+
+
+def _begin(database: Database, begin: Callable[[Connection], object]) -> None:
+    try:
+        database.now(begin)
+    except StoreDown as error:
+        raise SettingError(f"CANDOR_STORE: the database cannot be used: {error}") from None
+
+
+def _file_of(place: URL) -> Path | None:
+    return Path(place.database or "") if place.get_backend_name() == SQLITE else None
 
 
 def _place(url: str | None, home: Path) -> URL:

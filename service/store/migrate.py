@@ -23,18 +23,19 @@ def migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
-    if _refuse_newer(connection, ScriptDirectory.from_config(config)):
+    if refuse_newer(connection):
         command.upgrade(config, "head")
 
 
 def refuse_other_schema(connection: Connection) -> None:
     """Raise ``SettingError`` where the schema is not the one of this version."""
-    if _refuse_newer(connection, ScriptDirectory(str(_FOLDER))):
+    if refuse_newer(connection):
         raise SettingError("CANDOR_STORE: its schema is of an older version, or there is none: start the service once.")
 
 
-def _refuse_newer(connection: Connection, steps: ScriptDirectory) -> bool:
-    """Return whether there is anything to do."""
+def refuse_newer(connection: Connection) -> bool:
+    """Return whether there is anything to do. Raises ``SettingError`` where a newer version did it."""
+    steps = ScriptDirectory(str(_FOLDER))
     here = MigrationContext.configure(connection).get_current_revision()
     known = {step.revision for step in steps.walk_revisions()}
     if here is not None and here not in known:

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from service.errors import SettingError
-from service.store.database import Database, opened
+from service.store.database import Database, examine, opened
 from service.store.local_disk import refuse_network_disk
 from service.store.store import SqlStore, open_store
 from service.store.tables import metadata
@@ -154,6 +154,18 @@ def test_a_store_that_cannot_be_used_is_said(tmp_path: Path, url: str, said: str
     with pytest.raises(SettingError, match=f"CANDOR_STORE: .*{said}") as refused, opened(url, tmp_path, alone=True):
         pass
     assert "secret" not in str(refused.value)
+
+
+def test_a_store_is_examined_without_being_changed(open_again: Open, url: str | None, tmp_path: Path) -> None:
+    """What a service would be refused is found before it starts; what it would make or renew is no fault."""
+    examine(url, tmp_path)
+    assert not list(tmp_path.iterdir())
+    with open_again() as store:
+        examine(url, tmp_path)
+        run(store.database, "UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(SettingError, match="is of a newer version"):
+        examine(url, tmp_path)
 
 
 def test_a_folder_that_takes_nothing_is_said(tmp_path: Path) -> None:
