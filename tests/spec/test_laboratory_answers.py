@@ -22,6 +22,7 @@ NUMBERS = {
     "at most more than the limit": ("<= 6 [IU]/L", "unknown"),
     "over the limit": ("> 5 [IU]/L", "true"),
     "over less than the limit": ("> 3 [IU]/L", "unknown"),
+    "at least the limit": (">= 5 [IU]/L", "unknown"),
     "at least less than the limit": (">= 4 [IU]/L", "unknown"),
     "at least more than the limit": (">= 6 [IU]/L", "true"),
 }

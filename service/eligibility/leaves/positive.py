@@ -9,7 +9,7 @@ from service.eligibility.chart import Entry, Quantity, Reading, Standing
 from service.eligibility.codes import Role
 from service.eligibility.context import Context, usable
 from service.eligibility.notions import Notion
-from service.eligibility.quantity import Number
+from service.eligibility.quantity import Interval, Number
 
 
 def positive(ctx: Context, notion: Notion, reading: Reading) -> bool | None:
@@ -30,18 +30,13 @@ def _by_number(ctx: Context, notion: Notion, reading: Reading) -> bool | None:
     quantity = reading.quantity
     if quantity is None or quantity.value is None:
         return None
-    below, above = quantity.comparator in ("<", "<="), quantity.comparator in (">", ">=")
     normal = [limits.high for limits in reading.limits if limits.normal and limits.high is not None]
     highs = {high for limit in normal if (high := _in_its_unit(ctx, notion, quantity, limit)) is not None}
     if len(highs) == 1:
-        high = highs.pop()
-        if below:
-            return False if quantity.value <= high else None
-        if above:
-            return True if quantity.value >= high else None
-        return quantity.value > high
+        measured = Interval.from_comparator(quantity.comparator, quantity.value)  # type: ignore[arg-type]
+        return measured.compare("gt", highs.pop())
     if not highs and ("any" in notion.detection or not reading.tags.isdisjoint(notion.detection)):
-        return not below and quantity.value > 0
+        return quantity.comparator not in ("<", "<=") and quantity.value > 0
     return None
 
 
