@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -23,14 +23,18 @@ class Running(NamedTuple):
     log: Path
 
 
+def environment_of(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment with these settings and no others."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CANDOR_")}
+    return kept | {f"CANDOR_{name}": value for name, value in settings.items()}
+
+
 @contextmanager
 def running(home: Path, **settings: str) -> Iterator[Running]:
     """Run the service with a state folder and settings (``FHIR_URL``) of its own, and end it gracefully."""
-    port, log = free_port(), home / "log"
+    port, log = settings.pop("PORT", None) or str(free_port()), home / "log"
     home.mkdir(exist_ok=True)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CANDOR_")}
-    ours = {"HOME": str(home), "PORT": str(port)} | settings
-    environment = kept | {f"CANDOR_{name}": value for name, value in ours.items()}
+    environment = environment_of({"HOME": str(home), "PORT": port} | settings)
     with (
         log.open("wb") as err,
         subprocess.Popen(
