@@ -6,8 +6,10 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from service.store.store import SqlStore
+from service.store.tables import jobs
 from service.work.model import JobState, Key, Kind
 from service.work.ports import KeyTaken, LeaseLost, QueueFull
 from tests.store.conftest import BOTH, LEASE, LINE, Clock, Open, claimed, job, keep, result
@@ -97,10 +99,13 @@ async def test_a_result_its_post_and_the_end_of_the_job_are_kept_together(store:
     await store.accept(job())
     none = await store.screened(await claimed(store), result(), LINE, job("p", Kind.POST, screening="a"), lease=None)
     kept = await store.screening("a")
+    payload = store.database.now(
+        lambda connection: connection.execute(select(jobs.c.payload).where(jobs.c.id == "a")).scalar_one()
+    )
     clock.pass_(hours=1)
     post = await claimed(store)
 
-    assert none is None
+    assert (none, payload) == (None, None)
     assert kept is not None
     assert (kept.document, kept.status, kept.patient) == (b'{"id":"a"}', "candidate", "Patient/1")
     assert (post.id, post.kind, post.screening, post.attempts) == ("p", Kind.POST, "a", 1)
