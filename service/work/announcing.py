@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from uuid import uuid4
 
 from service.eligibility.results import Screening
-from service.screening.announce import told, turned_by_laboratory
+from service.screening.announce import EVERY, told, turned_by_laboratory
 from service.screening.document import document
 from service.screening.patient import Screener
 from service.screening.stored import decode
@@ -16,7 +16,6 @@ from service.work.ports import Store
 
 SUBSCRIPTION = "subscription"  # the trigger of a screening that a change in the hospital asked for
 SETTLE = timedelta(seconds=5)  # from a change to the screening: what comes meanwhile is screened with it
-EVERY = timedelta(days=1)
 
 
 async def may_be_announced(store: Store, screener: Screener, result: Screening, order: ScreenOrder) -> bool:

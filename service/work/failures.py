@@ -12,7 +12,8 @@ from service.errors import CandorError, Never, TryLater
 from service.work.model import Claim
 
 PATIENCE = 300  # attempts with a server that says later: about three days
-STRIKES = 5  # attempts that may break off
+STRIKES = 5  # attempts that may end by a bug
+BROKEN_OFF = 20  # attempts that may break off with their process, which may have been killed for other reasons
 LONGEST = timedelta(minutes=15)  # between two attempts
 _PACKAGE = Path(__file__).parents[1]
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 
 from service import tracing
-from service.work.failures import STRIKES, Verdict, judge, reason_of
+from service.work.failures import BROKEN_OFF, Verdict, judge, reason_of
 from service.work.model import Claim, Kind
 from service.work.ports import LeaseLost, StoreDown
 from service.work.run import Jobs
@@ -65,7 +65,7 @@ class Worker:
 
     async def run(self, claim: Claim) -> Exception | None:
         """Run one job and settle how it goes on; return what went wrong, if anything."""
-        if claim.strikes >= STRIKES:  # each time it was run, the process ended or hung
+        if claim.strikes >= BROKEN_OFF:  # each time it was run, the process ended or hung
             await self._settle(claim, Verdict(f"broke off {claim.strikes} times: its lease ran out", None))
             return None
         try:

@@ -17,7 +17,7 @@ from service.screening.patient import Screener
 from service.store import upkeep
 from service.store.store import SqlStore
 from service.work.desk import Desk
-from service.work.failures import STRIKES
+from service.work.failures import BROKEN_OFF, STRIKES
 from service.work.model import JobState, JobStatus
 from service.work.orders import ScreenOrder
 from service.work.run import Jobs
@@ -156,13 +156,13 @@ async def test_poison_is_set_aside_and_others_go_on(shop: Shop) -> None:
 async def test_a_job_that_ends_its_process_each_time_is_set_aside(shop: Shop) -> None:
     """A job under which the process dies again and again is not run for ever."""
     await shop.accept()
-    for _ in range(STRIKES):
+    for _ in range(BROKEN_OFF):
         await shop.store.claim(BOTH, shop.worker.lease)
         shop.clock.pass_(minutes=1)
     await shop.step()
     [parked] = shop.jobs(JobState.PARKED)
 
-    assert parked.reason == f"broke off {STRIKES} times: its lease ran out"
+    assert parked.reason == f"broke off {BROKEN_OFF} times: its lease ran out"
 
 
 async def test_a_bundle_that_cannot_be_read_has_its_answer_kept(shop: Shop) -> None:
