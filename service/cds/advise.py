@@ -15,10 +15,13 @@ from service import metrics
 from service.cds.cards import WORTH_A_CARD, card_id, write_card
 from service.cds.ports import Access, Cards, ClientServers
 from service.cds.prefetch import read_prefetch
-from service.eligibility.results import NotScreened
+from service.eligibility.results import NotScreened, Screening
 from service.errors import CandorError, InputError, ServerError
+from service.screening.announce import EVERY, differs_by_laboratory
+from service.screening.document import document
 from service.screening.patient import Screener, today
 from service.screening.ports import Pulled
+from service.screening.stored import decode, read_document
 from service.work.model import Audit
 from service.work.orders import ScreenOrder
 from service.work.run import stored
@@ -107,12 +110,32 @@ class Advisor:
         id_ = str(uuid4())
         await self.cards.keep(stored(id_, kept, order), Audit("screened", call.caller, kept.patient, id_))
         metrics.screened(order.study, result, TRIGGER)
-        if isinstance(result, NotScreened) or result.priority not in WORTH_A_CARD:
+        if isinstance(kept, NotScreened) or isinstance(result, NotScreened) or result.priority not in WORTH_A_CARD:
             return []
         card = card_id(result, kept.patient, call.caller, call.user)
-        if await self.cards.dismissed(call.caller, str(card)):
+        if await self.cards.dismissed(call.caller, str(card)) or await self._dismissed_today(call, kept):
             return []
         return [write_card(result, pulled, card, worklist=self.worklist, server=server, language=call.language)]
+
+    async def _dismissed_today(self, call: Call, result: Screening) -> bool:
+        """Whether the clinician has dismissed a card today that differs by laboratory values alone."""
+        cards = await self.cards.dismissals(call.caller, EVERY)
+        if not cards:
+            return False
+        recent = await self.cards.recent(result.study.record.id, result.patient, EVERY)
+
+        def same() -> bool:
+            now, study = document(result, id=""), self.screener.study
+            for each in recent:
+                before = decode(each.document) if each.status is not None else None
+                if before is None or not differs_by_laboratory(before, now, self.screener.laboratory):
+                    continue
+                shown = read_document(before, study, without_disease=False)
+                if str(card_id(shown, result.patient, call.caller, call.user)) in cards:
+                    return True
+            return False
+
+        return await asyncio.get_running_loop().run_in_executor(self.screener.worker, same)
 
 
 def _away(screener: Screener, server: str | None) -> Screener:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from service.screening.ports import Pulled
@@ -63,6 +63,14 @@ class Cards(Protocol):
 
     async def heard(self, caller: str, feedback: Sequence[Feedback]) -> None:
         """Keep feedback; the same may come several times."""
+        ...
+
+    async def dismissals(self, caller: str, within: timedelta) -> frozenset[str]:
+        """Return the cards that the caller told were overridden, in the last time."""
+        ...
+
+    async def recent(self, study: str, patient: str, within: timedelta) -> list[StoredScreening]:
+        """Return the patient's results of the last time, newest first."""
         ...
 
     async def dismissed(self, caller: str, card: str) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from datetime import timedelta
 from itertools import zip_longest
 from typing import Any
 
 from service.screening.document import Document
 
+EVERY = timedelta(days=1)  # how often people are told at most of what laboratory values alone have turned
 _LISTED = "List/"
 _NO_LEAF: Document = {"truth": None, "reason": None, "notion": None}
 
@@ -19,17 +21,21 @@ def told(document: Document) -> bool:
 
 
 def turned_by_laboratory(before: Document, after: Document, laboratory: Collection[str]) -> bool:
-    """Whether status or priority differ, and no leaf is decided otherwise than before but those of ``laboratory``.
+    """Whether status or priority differ, and laboratory values alone have made them."""
+    same = all(before[name] == after[name] for name in ("status", "priority"))
+    return not same and differs_by_laboratory(before, after, laboratory)
+
+
+def differs_by_laboratory(before: Document, after: Document, laboratory: Collection[str]) -> bool:
+    """Whether no leaf is decided otherwise than before but those of the notions ``laboratory``.
 
     Rules that changed, a death, and whatever else a record says is told at once.
     """
-    if all(before[name] == after[name] for name in ("status", "priority")):
-        return False
     if any(before[name] != after[name] for name in ("rules", "preconditions")):
         return False
     pairs = zip(before["criteria"], after["criteria"], strict=True)
-    turned = [notion for old, new in pairs for notion in _differing(old["finding"], new["finding"])]
-    return bool(turned) and all(notion in laboratory for notion in turned)
+    turned = (notion for old, new in pairs for notion in _differing(old["finding"], new["finding"]))
+    return all(notion in laboratory for notion in turned)
 
 
 def _differing(old: Document, new: Document) -> Iterator[str | None]:

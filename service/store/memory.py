@@ -44,6 +44,12 @@ def dismissed(connection: Connection, caller: str, card: str) -> bool:
     return connection.execute(select(card_feedback.c.card).where(*these).limit(1)).first() is not None
 
 
+def dismissals(connection: Connection, caller: str, since: datetime) -> frozenset[str]:
+    """Return the cards that were overridden since then."""
+    these = (card_feedback.c.caller == caller, card_feedback.c.at >= since, card_feedback.c.outcome == "overridden")
+    return frozenset(connection.execute(select(card_feedback.c.card).where(*these)).scalars())
+
+
 def received(
     connection: Connection,
     now: datetime,

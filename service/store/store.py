@@ -139,6 +139,10 @@ class SqlStore:
         """Whether the caller told that a card was overridden."""
         return await self.database.run(memory.dismissed, caller, card)
 
+    async def dismissals(self, caller: str, within: timedelta) -> frozenset[str]:
+        """Return the cards that were overridden in the last time."""
+        return await self.database.run(memory.dismissals, caller, self._now() - within)
+
     async def received(
         self,
         events: Sequence[Event],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +92,41 @@ def test_what_a_clinician_dismissed_is_not_shown_again(clinic: Clinic, candidate
     assert clinic.card(candidate, user="Practitioner/dr-2") is not None
 
 
-def test_a_changed_result_is_shown_after_all(clinic: Clinic, candidate: Json) -> None:
-    """When a record changes what is judged, the clinician sees the new card."""
-    clinic.tell(overridden(uuid_of(clinic.card(candidate))))
-    lacking = [each for each in candidate["entry"] if each["resource"].get("id") != "platelets"]
-    changed = candidate | {"entry": [each for each in lacking if "777-3" not in str(each["resource"].get("code"))]}
+def without_platelets(chart: Json) -> Json:
+    """Return the chart without the platelets."""
+    return chart | {"entry": [each for each in chart["entry"] if "777-3" not in str(each["resource"].get("code"))]}
+
+
+def with_diagnosis(chart: Json) -> Json:
+    """Return the chart with a diagnosis that a person has to look at."""
+    ssc = next(each["resource"] for each in chart["entry"] if each["resource"]["resourceType"] == "Condition")
+    cancer = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "C50.9"}]}
+    return chart | {"entry": [*chart["entry"], {"resource": ssc | {"id": "cancer", "code": cancer}}]}
+
+
+def ago(**time: float) -> str:
+    """Return a moment of the past."""
+    return (datetime.now(UTC) - timedelta(**time)).isoformat()
+
+
+@pytest.mark.parametrize("also", [lambda chart: chart, without_platelets], ids=["alone", "beside a value"])
+def test_a_changed_result_is_shown_after_all(clinic: Clinic, candidate: Json, also: Callable[[Json], Json]) -> None:
+    """When a diagnosis changes what is judged, the clinician sees the new card, whatever else changed."""
+    clinic.tell(overridden(uuid_of(clinic.card(candidate)), ago(hours=1)))
 
     assert clinic.card(candidate) is None
+    assert clinic.card(with_diagnosis(also(candidate))) is not None
+
+
+def test_what_the_laboratory_changes_is_shown_once_a_day(clinic: Clinic, candidate: Json) -> None:
+    """Whoever has dismissed a card is shown none on that day because a value came or went; others are, and later."""
+    card, changed = uuid_of(clinic.card(candidate)), without_platelets(candidate)
+    clinic.tell(overridden(card, ago(hours=23)))
+    today = clinic.card(changed), clinic.card(changed, user="Practitioner/dr-2")
+    with closing(sqlite3.connect(clinic.home / "candor.db")) as database, database:
+        database.execute("UPDATE card_feedback SET at = at - 2 * 3600 * 1000000")
+
+    assert (today[0], today[1] is not None) == (None, True)
     assert clinic.card(changed) is not None
 
 
