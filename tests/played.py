@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -15,8 +14,6 @@ from service.hospital.local import LocalShelf
 from tests.shelf import put
 
 Json = dict[str, Any]
-
-_COMMA = re.compile(r"(?<!\\),")  # one between alternatives; one with a backslash is part of a value
 
 
 class Played:
@@ -46,11 +43,10 @@ class Played:
             params["subject"] = f"Patient/{patient}"
         identifiers = params.pop("identifier", "")
         others = [one for one in params.items() if not one[0].startswith("_")]
-        found = {}
-        for one in _COMMA.split(identifiers) if self._knows_identifiers else [""]:
-            asked = [*others, ("identifier", one.replace("\\,", ","))] if one else others
-            found |= {each["id"]: each for each in await self.shelf.find(kind, asked)}
-        entries = [{"resource": each, "search": {"mode": "match"}} for each in found.values()]
+        if identifiers and self._knows_identifiers:
+            others.append(("identifier", identifiers))
+        found = await self.shelf.find(kind, others)
+        entries = [{"resource": each, "search": {"mode": "match"}} for each in found]
         return httpx.Response(200, json={"resourceType": "Bundle", "type": "searchset", "entry": entries})
 
     async def _read(self, request: httpx.Request, kind: str, name: str) -> httpx.Response:  # noqa: ARG002 - respx's call

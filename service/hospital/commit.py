@@ -14,6 +14,7 @@ from service.fhir.write_provenance import named_by_text
 from service.hospital.capabilities import Capabilities
 from service.hospital.client import FhirClient
 from service.hospital.creation import heeds_condition, is_conditional, made_once
+from service.hospital.matching import is_asked_for
 from service.hospital.pages import Found, all_pages
 from service.hospital.ports import Kept, Params, Resource
 from service.hospital.refusals import GONE, Conflict, Refused, refusal
@@ -40,7 +41,8 @@ class HospitalShelf:
         for _ in range(_LOOKS):
             found = await self._look(kind, params)
             if found.complete:
-                return [resource for resource, _ in found.records if resource.get("resourceType") == kind]
+                of_kind = [resource for resource, _ in found.records if resource.get("resourceType") == kind]
+                return [resource for resource in of_kind if is_asked_for(resource, params, self._client.own)]
         raise TryLater(f"{self._client.host} gave only a part of a search of {kind}.")
 
     async def _look(self, kind: str, params: Params) -> Found:

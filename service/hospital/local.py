@@ -8,11 +8,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 from service.fhir.decode import decode
 from service.fhir.write import encode
 from service.hospital.commit import resolve
+from service.hospital.matching import is_asked_for
 from service.hospital.ports import Kept, Params, Resource
 from service.hospital.refusals import Conflict
 
@@ -33,7 +33,7 @@ class LocalShelf:
     async def find(self, kind: str, params: Params) -> list[Resource]:
         """Return the resources whose ``identifier`` or reference elements match; all without ``params``."""
         resources = [decode(path.read_bytes()) for path in sorted((self._folder / kind).glob("*.json"))]
-        return [item for item in resources if all(_matches(item, name, value) for name, value in params)]
+        return [item for item in resources if is_asked_for(item, params, str)]
 
     def takes(self, kind: str) -> bool:  # noqa: ARG002 - the port's signature
         """Whether resources of this type are kept there: all are."""
@@ -92,18 +92,6 @@ def _new_id(resource: Resource) -> str:
         if _ID.match(identifier["value"]):
             return str(identifier["value"])
     return str(uuid.uuid4())
-
-
-def _matches(resource: Resource, name: str, value: str) -> bool:
-    if name == "identifier":
-        system, _, wanted = value.rpartition("|")
-        return any(
-            item.get("value") == wanted and (not system or item.get("system") == system)
-            for item in resource.get("identifier", [])
-        )
-    element: Any = resource.get(name, [])
-    references = element if isinstance(element, list) else [element]
-    return any(item.get("reference") == value for item in references)
 
 
 def _without(resource: Resource, *names: str) -> Resource:

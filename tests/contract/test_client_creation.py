@@ -61,8 +61,10 @@ class Declaring:
     def _single(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/r4/")
         if path.endswith("/_search"):
+            system, _, value = SUBJECT.rpartition("|")
+            subject = {"resourceType": "ResearchSubject", "identifier": [{"system": system, "value": value}]}
             found = [
-                {"resource": {"resourceType": "ResearchSubject", "id": id_, "meta": {"lastUpdated": f"2026-11-0{at}"}}}
+                {"resource": subject | {"id": id_, "meta": {"lastUpdated": f"2026-11-0{at}"}}}
                 for at, id_ in enumerate(self.there, 1)
             ]
             return httpx.Response(200, json={"resourceType": "Bundle", "entry": found})
