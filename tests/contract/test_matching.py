@@ -10,6 +10,8 @@ import respx
 from service.hospital.client import FhirClient, Server
 from service.hospital.commit import HospitalShelf
 
+pytestmark = pytest.mark.anyio
+
 BASE = "https://fhir.example/r4"
 OURS = {"system": "https://candor.example/research-subject", "value": "NCT06722105.p1"}
 PARAMS = {"identifier": f"{OURS['system']}|{OURS['value']}", "individual": "Patient/p1"}
