@@ -52,6 +52,14 @@ bench: $(VENV)/.test ## Measure one chart side by side with other parsers, and p
 	$(RUN) bench.chart
 	$(RUN) bench.online
 
+.PHONY: bench-service
+bench-service: $(VENV)/.test ## Measure the service under many callers: throughput, waiting, event loop, memory
+	$(RUN) bench.service
+
+.PHONY: fuzz
+fuzz: $(VENV)/.test ## Call every operation of openapi.yaml with 10,000 examples, other ones each time
+	FUZZ_EXAMPLES=350 $(RUN) pytest -q --hypothesis-profile=explore tests/fuzz
+
 .PHONY: mutation
 mutation: $(VENV)/.test ## Change the rules bit by bit, list what no test notices: make mutation MODULE=leaves.pair
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" mutmut run $(if $(MODULE),"service.eligibility.$(MODULE).*")

@@ -127,7 +127,7 @@ class _Bundle(Struct, gc=False):
 
 _BUNDLE = msgspec.json.Decoder(_Bundle)
 _USUAL = msgspec.json.Decoder(Usual)
-_ODD = (msgspec.DecodeError, RecursionError, ArithmeticError, InputError)
+_ODD = (msgspec.DecodeError, RecursionError, ArithmeticError, InputError, UnicodeDecodeError)
 
 
 def entries_of(data: bytes) -> list[Entry] | None:

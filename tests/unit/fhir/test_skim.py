@@ -31,6 +31,7 @@ def numbers(chart_of: Any) -> list[str]:
         ({"modifierExtension": [{"url": "u"}]}, ["250 10*3/uL"]),
         ({"valueQuantity": {"value": "250", "unit": "10*3/uL"}}, ["250 10*3/uL"]),
         ({"valueQuantity": {"value": True}}, [""]),
+        ({"valueQuantity": {"value": "250 µ"}}, [""]),
         ({"valueQuantity": {"value": 10**200}}, [""]),
         ({"valueQuantity": None}, [""]),
         ({"valueString": "about 250"}, ["250 10*3/uL"]),
