@@ -15,7 +15,8 @@ from service.screening.ports import Pulled, Written
 from service.store.store import SqlStore
 from service.study.load import default_mappings, load_laboratory
 from service.work.announcing import screening_after_change
-from service.work.model import JobState
+from service.work.model import JobState, Kind, NewJob
+from service.work.orders import ScreenOrder, write_order
 from service.work.run import Jobs
 from service.work.worker import Worker
 from tests.builders import SampleChart, complete_chart, condition
@@ -126,6 +127,17 @@ async def test_a_diagnosis_is_announced_at_once(ward: Ward) -> None:
     """What anything else turns, even beside a laboratory value, is told at once."""
     await ward.change(complete_chart())
     await ward.change(LOW.add(condition("C50.9")))
+
+    assert ward.hospital.posted == [("candidate", True), ("ineligible", True)]
+
+
+async def test_who_asks_for_a_screening_has_it_announced(ward: Ward) -> None:
+    """Only what changes ask for is held back: an engine's or a nightly run's result is told at once."""
+    await ward.change(complete_chart())
+    ward.hospital.chart = LOW
+    order = ScreenOrder(study=STUDY, as_of=DAY, patient="Patient/p", write_back=True, trigger="api")
+    await ward.store.accept(NewJob("asked", Kind.SCREEN, "asked", write_order(order), "Patient/p"))
+    await ward.pass_(seconds=1)
 
     assert ward.hospital.posted == [("candidate", True), ("ineligible", True)]
 
