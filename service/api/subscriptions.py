@@ -71,8 +71,7 @@ async def notify_of(type: Type, id: Id, request: Request, service: TheService) -
     body = await _read(request, service)
     said = named_by(_parse(body)) if body else Named()
     reference = f"{type}/{id}"
-    patient = said.patient if said.reference == reference else None
-    return await _take(service, Named(reference, reference if type == "Patient" else patient))
+    return await _take(service, Named(reference, reference if type == "Patient" else said.patient))
 
 
 async def _read(request: Request, service: Service) -> bytes:
