@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from service.api.models import Shape
 
 
-class CdsService(BaseModel):
+class CdsService(Shape):
     """A service as discovery lists it."""
 
     hook: Literal["patient-view", "order-sign"]
@@ -18,26 +20,26 @@ class CdsService(BaseModel):
     usageRequirements: str  # noqa: N815 - the specification's names, here and below
 
 
-class CdsServices(BaseModel):
+class CdsServices(Shape):
     """The services that can be called."""
 
     services: list[CdsService]
 
 
-class HookContext(BaseModel):
+class HookContext(Shape):
     """The chart that is open, and who looks at it; further members are passed over."""
 
     userId: str = Field(min_length=1, max_length=2_000)  # noqa: N815
     patientId: str = Field(pattern="^[A-Za-z0-9.-]{1,64}$")  # noqa: N815
 
 
-class FhirAuthorization(BaseModel):
+class FhirAuthorization(Shape):
     """A token for `fhirServer`, used for this call alone and kept nowhere."""
 
     access_token: str = Field(pattern="^[!-~]+$")
 
 
-class HookRequest(BaseModel):
+class HookRequest(Shape):
     """A call of a service."""
 
     hook: str
@@ -48,7 +50,7 @@ class HookRequest(BaseModel):
     prefetch: dict[str, Any] | None = None
 
 
-class CdsCoding(BaseModel):
+class CdsCoding(Shape):
     """A code of a system."""
 
     system: str
@@ -56,14 +58,14 @@ class CdsCoding(BaseModel):
     display: str
 
 
-class Source(BaseModel):
+class Source(Shape):
     """Who says so."""
 
     label: str
     topic: CdsCoding
 
 
-class Action(BaseModel):
+class Action(Shape):
     """What the client does when the suggestion is accepted."""
 
     type: Literal["create"]
@@ -71,7 +73,7 @@ class Action(BaseModel):
     resource: dict[str, Any] = Field(description="A FHIR R4 ResearchSubject.")
 
 
-class Suggestion(BaseModel):
+class Suggestion(Shape):
     """What a person may accept."""
 
     label: str
@@ -79,7 +81,7 @@ class Suggestion(BaseModel):
     actions: list[Action]
 
 
-class Link(BaseModel):
+class Link(Shape):
     """Where to read on."""
 
     label: str
@@ -87,7 +89,7 @@ class Link(BaseModel):
     type: Literal["absolute"]
 
 
-class Card(BaseModel):
+class Card(Shape):
     """What a clinician sees."""
 
     uuid: str
@@ -101,13 +103,13 @@ class Card(BaseModel):
     links: list[Link]
 
 
-class CdsResponse(BaseModel):
+class CdsResponse(Shape):
     """The answer to a call."""
 
     cards: list[Card] = Field(max_length=1)
 
 
-class CardFeedback(BaseModel):
+class CardFeedback(Shape):
     """What became of one card; members that say why are passed over."""
 
     card: str = Field(description="The card's uuid.", json_schema_extra={"format": "uuid"})
@@ -115,13 +117,13 @@ class CardFeedback(BaseModel):
     outcomeTimestamp: str = Field(json_schema_extra={"format": "date-time"})  # noqa: N815
 
 
-class FeedbackRequest(BaseModel):
+class FeedbackRequest(Shape):
     """What became of cards."""
 
     feedback: list[CardFeedback] = Field(max_length=1_000)
 
 
-class Outcome(BaseModel):
+class Outcome(Shape):
     """A FHIR R4 OperationOutcome: what went wrong, in our own words alone."""
 
     resourceType: Literal["OperationOutcome"]  # noqa: N815

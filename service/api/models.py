@@ -10,13 +10,19 @@ from pydantic import BaseModel, ConfigDict, Field
 TruthWord = Literal["true", "false", "unknown"]
 
 
-class Model(BaseModel):
-    """What all shapes share: every member is named here."""
+class Shape(BaseModel):
+    """What all shapes share: no error about one repeats what was sent."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class Model(Shape):
+    """A shape of our own: every member is named here."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Problem(BaseModel):
+class Problem(Shape):
     """An error (RFC 9457)."""
 
     title: str
