@@ -12,6 +12,8 @@ from service.eligibility.rules import Criterion
 from service.eligibility.study import Study
 from service.eligibility.truth import Truth
 
+OPPOSITION = frozenset({"Consent", "Flag"})  # resource types in which an opposition to research is recorded
+
 
 class Outcome(StrEnum):
     """What a criterion's truth means for eligibility."""
@@ -71,6 +73,11 @@ class Screening(NamedTuple):
     missing: tuple[Missing, ...]
     warnings: tuple[Warning_, ...]
     without_disease: bool  # I4-like absence: nothing is written about such a person
+
+    @property
+    def permission_unknown(self) -> bool:
+        """Whether an opposition may be among the records that could not be had: nothing is written then."""
+        return any(each.code == "records-incomplete" and each.source in OPPOSITION for each in self.warnings)
 
 
 class NotScreened(NamedTuple):

@@ -17,6 +17,7 @@ from service.eligibility.open import leaves_of, sort_of, undecided
 from service.eligibility.plan import plan, untouched
 from service.eligibility.recover import Recovery, recovery
 from service.eligibility.results import (
+    OPPOSITION,
     CriterionResult,
     FailedPrecondition,
     NotScreened,
@@ -203,4 +204,8 @@ def _absent(ctx: Context, finding: Finding) -> bool:
 
 
 def _warnings(chart: Chart, ctx: Context) -> tuple[Warning_, ...]:
-    return tuple(sorted({*chart.warnings, *ctx.warnings}))
+    withheld = (
+        Warning_("records-incomplete", kind, "it is not known whether this patient's data may be used for research")
+        for kind in chart.incomplete_types & OPPOSITION
+    )
+    return tuple(sorted({*chart.warnings, *ctx.warnings, *withheld}))

@@ -123,11 +123,19 @@ class Screener:
         except ServerError:  # what the chart itself shows stays
             return result._replace(warnings=(*result.warnings, _STATUS_NOT_ASKED))
 
+    async def post(self, result: Screening, person: Person, *, listed: bool = True) -> Written:
+        """Post a result, unless the person may be opposed. Raises ``TryLater`` and ``Never``."""
+        assert self.results is not None  # noqa: S101 - `needs` told the caller
+        if result.permission_unknown:
+            status = await self.results.person_status(result, person)
+            return Written(done=False, why="permission-unknown", person_status=status)
+        return await self.results.post(result, person, listed=listed)
+
     async def _answer(self, judged: Judged, *, write_back: bool) -> Answer:
         result, person = judged
         if not write_back or self.results is None or person is None or isinstance(result, NotScreened):
             return Answer(await self.with_persons_status(judged))
-        written = await self.results.post(result, person)
+        written = await self.post(result, person)
         return Answer(result._replace(person_status=written.person_status), written)
 
     async def _off_loop(self, judge: Callable[[], Judged]) -> Judged:

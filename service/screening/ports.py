@@ -24,7 +24,7 @@ class Written(NamedTuple):
 
     done: bool
     resources: tuple[str, ...] = ()
-    why: str | None = None  # unchanged, no-disease-on-record, patient-not-on-write-server …
+    why: str | None = None  # unchanged, no-disease-on-record, permission-unknown …
     person_status: str | None = None  # the status that a person has set on this study's ResearchSubject
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import respx
+import stamina
 
 from service.config import Settings, Url
 from service.fhir.decode import decode
@@ -57,10 +58,15 @@ def hospital(
 ) -> Hospital:
     """Give the hospital's server that holds the chart, and would take what is written."""
     monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
-    resources = [entry["resource"] for entry in decode(as_json(opposed))["entry"]]
+    return hospital_of(opposed, respx_mock, batches=request.param)
+
+
+def hospital_of(chart: Json, router: respx.MockRouter, *, batches: bool, **instead: int) -> Hospital:
+    """Return a server that holds a chart, and answers some types with a status ``instead``."""
+    resources = [entry["resource"] for entry in decode(as_json(chart))["entry"]]
     kinds = {each["resourceType"] for each in resources} - {"Patient"}
     answers = {kind: searchset(*(each for each in resources if each["resourceType"] == kind)) for kind in kinds}
-    return Hospital(respx_mock, batches=request.param, base=SERVER, Patient=resources[0], **answers)
+    return Hospital(router, batches=batches, base=SERVER, Patient=resources[0], **(answers | instead))
 
 
 def refused(run: Run, sample: Json) -> None:
@@ -110,6 +116,31 @@ def test_over_http(opposed: Json, hospital: Hospital, tmp_path: Path, write: boo
     assert answer.status_code == 403
     assert answer.json() == {"title": "Forbidden", "status": 403} | ERROR
     assert hospital.written == ([] if brought else ["/AuditEvent"])
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_who_may_be_opposed_is_not_written_about(
+    candor: Candor, sample: dict[str, Json], respx_mock: respx.MockRouter, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """Where the server does not give the Consents, the patient is screened, with a warning, and nothing is written."""
+    hospital = hospital_of(sample[NAME], respx_mock, batches=True, Consent=status)
+    monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
+    with stamina.set_testing(True, attempts=1):
+        said = json.loads(candor("screen", "--patient", "demo-01", *DAY, "--json", "--write-back").out)
+
+    assert [(each["code"], each["source"]) for each in said["warnings"]] == [("records-incomplete", "Consent")]
+    assert said["written"] == {"done": False, "why": "permission-unknown"}
+    assert hospital.written == ["/AuditEvent"]
+
+
+def test_a_server_that_keeps_no_consents_withholds_none(
+    candor: Candor, sample: dict[str, Json], respx_mock: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A type that the server does not have at all is no search that failed."""
+    hospital_of(sample[NAME], respx_mock, batches=True, Consent=404)
+    monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
+
+    assert json.loads(candor("screen", "--patient", "demo-01", *DAY, "--json").out)["warnings"] == []
 
 
 def test_whoever_is_not_opposed_is_screened(candor: Candor, sample: dict[str, Json], tmp_path: Path) -> None:

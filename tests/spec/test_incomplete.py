@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.eligibility.results import Screening
 from service.eligibility.screen import screen
 from tests.builders import Resource, SampleChart, complete_chart, condition, empty_chart, observation, verdict
 from tests.verdicts import AS_OF, Verdict, as_json, shipped_chart, shipped_study
@@ -155,3 +156,28 @@ def test_of_a_state_only_what_is_not_found_or_too_old_becomes_incomplete() -> No
     assert {name: leaf.reason for name, leaf in leaves.items()} == {
         "old": "records-incomplete", "undated": "date-not-decisive", "words": "no-usable-value",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["Consent", "Flag"])
+def test_an_opposition_may_be_withheld(kind: str) -> None:
+    """Where what would tell of an opposition cannot be had, the result says so, and is not to be written."""
+    given = without(kind)
+
+    assert [(each.code, each.source) for each in given.warnings] == [("records-incomplete", kind)]
+    assert given.permission_unknown
+
+
+def test_other_records_tell_of_no_opposition() -> None:
+    """What is missing of another type leaves the permission as it is."""
+    given = without("Observation")
+
+    assert not given.warnings
+    assert not given.permission_unknown
+
+
+def without(kind: str) -> Screening:
+    """Screen a complete chart of which one search failed."""
+    chart = replace(shipped_chart(as_json(complete_chart().bundle())), incomplete_types=frozenset({kind}))
+    given = screen(shipped_study(), chart, (), date.fromisoformat(AS_OF))
+    assert isinstance(given, Screening)
+    return given

@@ -19,12 +19,20 @@ from service.work.model import JobState, Kind, NewJob
 from service.work.orders import ScreenOrder, write_order
 from service.work.run import Jobs
 from service.work.worker import Worker
-from tests.builders import SampleChart, complete_chart, condition
+from tests.builders import SampleChart, complete_chart, condition, resource
 from tests.store.conftest import BOTH, Clock
 from tests.verdicts import shipped_reader, shipped_study
 
 pytestmark = pytest.mark.anyio
 STUDY, DAY = "NCT06722105", date(2026, 11, 23)
+PATIENT = "Patient/p"
+OPPOSED = resource(
+    "Consent",
+    status="active",
+    scope={"coding": [{"code": "research"}]},
+    dateTime="2026-01-01",
+    provision={"type": "deny"},
+)
 LOW = complete_chart().value("platelets", "9 10*9/L")
 
 
@@ -34,13 +42,14 @@ class Hospital:
     def __init__(self) -> None:
         """Hold a chart that passes everything."""
         self.chart: SampleChart = complete_chart()
+        self.failed: frozenset[str] = frozenset()
         self.posted: list[tuple[str, bool]] = []
         self._on_list: str | None = None
 
     async def fetch(self, patient: str) -> Pulled:  # noqa: ARG002 - the port's signature
         """Give the records."""
         bundle: dict[str, Any] = self.chart.bundle()
-        return Pulled([(entry["resource"], entry.get("fullUrl")) for entry in bundle["entry"]])
+        return Pulled([(entry["resource"], entry.get("fullUrl")) for entry in bundle["entry"]], self.failed)
 
     async def post(self, screening: Screening, person: Person, *, listed: bool = True) -> Written:  # noqa: ARG002
         """Keep a result; the list changes where it tells something else."""
@@ -82,7 +91,11 @@ class Ward:
     async def pass_(self, **time: float) -> None:
         """Let time pass, and do what is due."""
         self.clock.pass_(**time)
-        while (claim := await self.store.claim(BOTH, self.worker.lease)) is not None:
+        await self.work(*BOTH)
+
+    async def work(self, *kinds: Kind) -> None:
+        """Do what is due of some kinds."""
+        while (claim := await self.store.claim(kinds, self.worker.lease)) is not None:
             assert await self.worker.run(claim) is None
 
 
@@ -140,6 +153,36 @@ async def test_who_asks_for_a_screening_has_it_announced(ward: Ward) -> None:
     await ward.pass_(seconds=1)
 
     assert ward.hospital.posted == [("candidate", True), ("ineligible", True)]
+
+
+async def test_who_is_opposed_by_now_is_not_written_about(ward: Ward) -> None:
+    """A result that waits for the server is not posted when a newer screening says that it is not permitted."""
+    ward.hospital.chart = complete_chart()
+    await ward.store.received([], jobs=[screening_after_change(STUDY, "Patient/p", DAY)])
+    ward.clock.pass_(seconds=6)
+    await ward.work(Kind.SCREEN)
+    ward.hospital.chart = complete_chart().add(OPPOSED)
+    order = ScreenOrder(study=STUDY, as_of=DAY, patient="Patient/p")
+    await ward.store.accept(NewJob("asked", Kind.SCREEN, "asked", write_order(order), "Patient/p"))
+    ward.clock.pass_(seconds=1)
+    await ward.work(Kind.SCREEN)
+    await ward.pass_(seconds=1)
+    refused, waited = await ward.store.recent(STUDY, PATIENT, timedelta(days=1))
+
+    assert refused.error == "not-permitted"
+    assert json.loads(waited.document)["written"] == {"done": False, "why": "superseded"}
+    assert ward.hospital.posted == []
+
+
+async def test_who_may_be_opposed_is_not_written_about(ward: Ward) -> None:
+    """Where the Consents cannot be had, a result is kept, and neither posted nor put on the list."""
+    ward.hospital.failed = frozenset({"Consent"})
+    await ward.change(complete_chart())
+    [kept] = await ward.store.recent(STUDY, PATIENT, timedelta(days=1))
+
+    assert kept.status == "potential-candidate"
+    assert json.loads(kept.document)["written"] == {"done": False, "why": "permission-unknown"}
+    assert ward.hospital.posted == []
 
 
 async def test_the_result_says_what_was_written(ward: Ward) -> None:
