@@ -27,6 +27,14 @@ def check_callers(settings: Settings) -> None:
         )
 
 
+async def issuer_keys(settings: Settings) -> None:
+    """Fetch the issuer's keys, as the first token will have us do. Raises ``SettingError``, ``TryLater``, ``Never``."""
+    check_callers(settings)
+    async with bearers(settings) as believed:
+        if believed is not None:
+            await believed.keys.key(believed.issuer, "")
+
+
 @asynccontextmanager
 async def bearers(settings: Settings) -> AsyncIterator[Bearers | None]:
     """Give whose tokens are believed; ``None`` where no issuer is set. Raises ``SettingError``."""

@@ -13,6 +13,7 @@ from service.access import hospital_servers
 from service.admission import admission
 from service.advisors import trusted
 from service.app import refuse_strangers
+from service.callers import issuer_keys
 from service.config import Settings, load_settings, unknown_names
 from service.errors import CandorError, DefinitionError, SettingError, TryLater
 from service.hospital.capabilities import Capabilities
@@ -57,6 +58,7 @@ def check(file: Path | None) -> Iterator[Finding]:
     for name in unknown_names(file):
         yield Finding(False, f"{name} is no setting of this version.", "Remove it, or correct its spelling.")
     yield from _machine(settings)
+    yield from _callers(settings)
     yield from _store(settings)
     yield from _definitions(settings)
     yield from _hospital(settings)
@@ -79,6 +81,16 @@ def _store(settings: Settings) -> Iterator[Finding]:
         examine(settings.store, settings.home)
     except SettingError as error:
         yield Finding(False, str(error))
+
+
+def _callers(settings: Settings) -> Iterator[Finding]:
+    try:
+        asyncio.run(issuer_keys(settings))
+    except CandorError as error:
+        yield Finding(False, str(error), later=isinstance(error, TryLater))
+    else:
+        if settings.oidc_issuer is not None:
+            yield Finding(True, "CANDOR_OIDC_ISSUER: its keys can be had, so that callers are let in.")
 
 
 def _definitions(settings: Settings) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from fastapi.testclient import TestClient
 
 from service.config import Settings
 from tests.doors import ALL, DOCUMENT, GUARDED, OPEN, OPERATIONS, OWN, RULES, Operation
-from tests.e2e.conftest import served
+from tests.e2e.conftest import Run, served
 from tests.issuer import AUDIENCE, ISSUER, Issuer
 from tests.verdicts import as_json
 
+Candor = Callable[..., Run]
+CHECKED = "https://checked.hospital.example"
 KEY = "7d3b9c1f2a5e4d6b8f0a1c2e3d4b5f60"
 
 
@@ -168,3 +170,26 @@ def test_metrics_can_be_left_open(tmp_path: Path) -> None:
     with served(settings) as client:
         assert client.get("/metrics").status_code == 200
         assert client.get("/api/v1/studies").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("status", "configuration", "says"),
+    [
+        (200, {"issuer": CHECKED, "jwks_uri": f"{CHECKED}/keys"}, "✓ CANDOR_OIDC_ISSUER: its keys can be had"),
+        (200, {"issuer": "https://another.example", "jwks_uri": f"{CHECKED}/keys"}, "it names itself otherwise"),
+        (200, {"issuer": CHECKED, "jwks_uri": "http://169.254.169.254/keys"}, "over https"),
+        (503, {}, "refused the public keys"),
+    ],
+)
+def test_check_tells_whether_callers_can_be_let_in(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, status: int, configuration: dict[str, str], says: str
+) -> None:
+    """Before the first caller is turned away: the issuer's name to the letter, and keys that may be fetched."""
+    monkeypatch.setenv("CANDOR_OIDC_ISSUER", CHECKED)
+    with respx.mock(assert_all_called=False) as router:
+        router.get(f"{CHECKED}/.well-known/openid-configuration").respond(status, json=configuration)
+        router.get(f"{CHECKED}/keys").respond(json={"keys": []})
+        run = candor("check")
+
+    assert says in run.out
+    assert (run.code == 0) is says.startswith("✓")
