@@ -32,9 +32,7 @@ class PublishedKeys:
     async def fetch(self, url: str) -> bytes:
         """Return what is there. Raises ``TryLater`` and ``Never``."""
         if not may_be_asked(url):
-            raise Never(
-                "Public keys would come from another machine in plain text, or from nobody's: an https URL is needed."
-            )
+            raise Never("Public keys are taken over https, or from this machine: the address that is given is neither.")
         reply = await self._transport.send("GET", url, _WHAT, {"Accept": "application/json"})
         if reply.status != 200:  # noqa: PLR2004 - OK, and no redirect
             raise refusal(reply.status, _WHAT, urlsplit(url).hostname or "", headers=reply.headers)
