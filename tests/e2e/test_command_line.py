@@ -263,7 +263,7 @@ def test_check_asks_the_server_what_it_can(
     """`check` reads the server's CapabilityStatement: its version, and whether results can be written."""
     monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
     respx_mock.get(f"{SERVER}/metadata").mock(httpx.Response(200, json=statement))
-    respx_mock.post(f"{SERVER}/Patient/_search").mock(httpx.Response(200, json={"resourceType": "Bundle"}))
+    respx_mock.post(url__regex=rf"{SERVER}/\w+/_search").mock(httpx.Response(200, json={"resourceType": "Bundle"}))
     run = candor("check")
 
     assert run.code == code, run.out
