@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +15,7 @@ from service.fhir.write_provenance import named_by_text
 from service.hospital.capabilities import Capabilities
 from service.hospital.client import FhirClient
 from service.hospital.creation import heeds_condition, is_conditional, made_once
-from service.hospital.matching import is_asked_for
+from service.hospital.matching import shows
 from service.hospital.pages import Found, all_pages
 from service.hospital.ports import Kept, Params, Resource
 from service.hospital.refusals import GONE, Conflict, Refused, refusal
@@ -41,8 +42,7 @@ class HospitalShelf:
         for _ in range(_LOOKS):
             found = await self._look(kind, params)
             if found.complete:
-                of_kind = [resource for resource, _ in found.records if resource.get("resourceType") == kind]
-                return [resource for resource in of_kind if is_asked_for(resource, params, self._client.own)]
+                return [resource for resource, _ in found.records if resource.get("resourceType") == kind]
         raise TryLater(f"{self._client.host} gave only a part of a search of {kind}.")
 
     async def _look(self, kind: str, params: Params) -> Found:
@@ -53,7 +53,17 @@ class HospitalShelf:
                 raise
             self._without.add(kind)  # not asked again
             return Found([], [], complete=True)
-        return await all_pages(self._client, page)
+        return await all_pages(self._client, page, partial(self._check, kind, params))
+
+    def _check(self, kind: str, params: Params, resource: Resource) -> bool:
+        """Stop at the first resource that was not asked for: what follows may be everybody's."""
+        if resource.get("resourceType") == kind and shows(resource, params) is False:
+            names = " and ".join(name for name, _ in params)
+            raise Never(
+                f"{self._client.host} answered a search of {kind} with one that does not show what was asked for: "
+                f"it ignores the parameter {names}, or withholds that element. Have it searched by {names}."
+            )
+        return True
 
     def takes(self, kind: str) -> bool:
         return kind not in self._without

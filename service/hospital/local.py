@@ -12,7 +12,7 @@ from pathlib import Path
 from service.fhir.decode import decode
 from service.fhir.write import encode
 from service.hospital.commit import resolve
-from service.hospital.matching import is_asked_for
+from service.hospital.matching import shows
 from service.hospital.ports import Kept, Params, Resource
 from service.hospital.refusals import Conflict
 
@@ -33,7 +33,7 @@ class LocalShelf:
     async def find(self, kind: str, params: Params) -> list[Resource]:
         """Return the resources whose ``identifier`` or reference elements match; all without ``params``."""
         resources = [decode(path.read_bytes()) for path in sorted((self._folder / kind).glob("*.json"))]
-        return [item for item in resources if is_asked_for(item, params, str)]
+        return [item for item in resources if shows(item, params)]
 
     def takes(self, kind: str) -> bool:  # noqa: ARG002 - the port's signature
         """Whether resources of this type are kept there: all are."""

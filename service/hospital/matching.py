@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
+from service.fhir.references import identifiers, reference_in, relative
 from service.hospital.ports import Params, Resource
 
-_COMMA = re.compile(r"(?<!\\),")
+_COMMA, _BAR = re.compile(r"(?<!\\),"), re.compile(r"(?<!\\)\|")
 _ESCAPED = re.compile(r"\\(.)")
+_LOCAL = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}\Z")
+_OF_R5 = {"individual": "subject"}  # ResearchSubject
 
 
-def is_asked_for(resource: Resource, params: Params, local: Callable[[str], str | None]) -> bool:
-    """Whether a resource meets every ``identifier`` and reference parameter; ``local`` gives a reference's ``Type/id``.
+def shows(resource: Resource, params: Params) -> bool | None:
+    """Whether a resource shows by itself that it meets every parameter, an ``identifier`` or a reference.
 
-    A reference that is none (it names by an identifier alone) is taken on the server's word.
+    ``None`` where it does not say, e.g. a reference by an identifier alone. Of a reference ``Type/id`` counts: behind
+    a gateway the server writes another address than the one that it is asked at.
     """
-    return all(_meets(resource, name, value, local) for name, value in params)
+    told = [_shows(resource, name, value) for name, value in params]
+    return False if False in told else None if None in told else True
 
 
-def _meets(resource: Resource, name: str, value: str, local: Callable[[str], str | None]) -> bool:
+def _shows(resource: Resource, name: str, value: str) -> bool | None:
     if name == "identifier":
-        return any(_bears(resource, _ESCAPED.sub(r"\1", wanted)) for wanted in _COMMA.split(value))
-    references = [each.get("reference") for each in _list(resource.get(name)) if isinstance(each, dict)]
-    named = [local(reference) for reference in references if isinstance(reference, str)]
-    return value in named if named else bool(references)
+        return any(_bears(resource, wanted) for wanted in _COMMA.split(value))
+    elements = _list(resource.get(name, resource.get(_OF_R5.get(name, name))))
+    named = [relative(reference_in(each) or "") for each in elements]
+    if value in named:
+        return True
+    return False if all(map(_LOCAL.match, named)) else None
 
 
 def _bears(resource: Resource, token: str) -> bool:
-    system, _, wanted = token.rpartition("|")
-    return any(
-        item.get("value") == wanted and (not system or item.get("system") == system)
-        for item in _list(resource.get("identifier"))
-        if isinstance(item, dict)
-    )
+    *system, value = (_ESCAPED.sub(r"\1", part).strip() for part in _BAR.split(token))
+    return any(theirs == value and system in ([], [of]) for of, theirs in identifiers(resource))
 
 
 def _list(element: Any) -> list[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from service.eligibility.chart import Person
-from service.fhir.references import identifiers
 from service.hospital.plan import escape
 from service.hospital.ports import Shelf
 
@@ -14,11 +13,10 @@ async def find_patient(shelf: Shelf, person: Person, system: str) -> str | None:
     ``None`` where the person has no such identifier, where nobody there has it, and where several have: a result
     must not go to somebody else. Raises ``TryLater`` and ``Never``.
     """
-    wanted = {(of, value) for of, value in person.identifiers if of == system and value}
+    wanted = {value for of, value in person.identifiers if of == system and value}
     if not wanted:
         return None
-    anyof = ",".join(sorted(f"{escape(system)}|{escape(value)}" for _, value in wanted))
+    anyof = ",".join(sorted(f"{escape(system)}|{escape(value)}" for value in wanted))
     found = await shelf.find("Patient", [("identifier", anyof)])
-    # A server that does not know the parameter returns anybody.
-    named = {f"Patient/{patient['id']}" for patient in found if not wanted.isdisjoint(identifiers(patient))}
+    named = {f"Patient/{patient['id']}" for patient in found}
     return named.pop() if len(named) == 1 else None

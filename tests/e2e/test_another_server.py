@@ -150,24 +150,23 @@ def test_the_patient_is_found_by_the_identifier(candor: Candor, make: Callable[.
 
 
 @pytest.mark.parametrize(
-    ("ours", "there", "knows"),
+    ("ours", "there"),
     [
-        (["ipp-1"], [named("there-9", "ipp-2")], True),
-        (["ipp-1"], [named("a", "ipp-1"), named("b", "ipp-1")], True),
-        (["ipp-1", "ipp-2"], [named("a", "ipp-1"), named("b", "ipp-2")], True),
-        ([], [named("demo-07", "ipp-1")], True),
-        (["ipp-1"], [named("demo-07")], True),
-        (["ipp-1"], [named("demo-07", "ipp-1", system="urn:oid:9")], True),
-        (["ipp-1"], [named("demo-07", "ipp-2")], False),
+        (["ipp-1"], [named("there-9", "ipp-2")]),
+        (["ipp-1"], [named("a", "ipp-1"), named("b", "ipp-1")]),
+        (["ipp-1", "ipp-2"], [named("a", "ipp-1"), named("b", "ipp-2")]),
+        ([], [named("demo-07", "ipp-1")]),
+        (["ipp-1"], [named("demo-07")]),
+        (["ipp-1"], [named("demo-07", "ipp-1", system="urn:oid:9")]),
     ],
-    ids=["nobody", "several", "two for two", "none in the chart", "the same id alone", "another system", "anybody"],
+    ids=["nobody", "several", "two for two", "none in the chart", "the same id alone", "another system"],
 )
 @pytest.mark.parametrize("options", [(), ("--write-back",)], ids=["read", "write"])
 def test_nothing_goes_to_somebody_else(
-    candor: Candor, make: Callable[..., Servers], ours: list[str], there: list[Json], options: Any, *, knows: bool
+    candor: Candor, make: Callable[..., Servers], ours: list[str], there: list[Json], options: Any
 ) -> None:
     """Where not exactly one Patient there has the identifier, nothing is written, and nobody else's status is shown."""
-    servers = make(SYSTEM, knows=knows)
+    servers = make(SYSTEM)
     servers.known_as(*ours)
     servers.hold(*there, set_by_a_person(there[0]["id"]))
 
@@ -177,6 +176,18 @@ def test_nothing_goes_to_somebody_else(
     assert result["person_status"] is None
     assert not servers.kept["GuidanceResponse"]
     assert [subject["id"] for subject in servers.kept["ResearchSubject"]] == ["theirs"]
+
+
+def test_a_server_that_gives_anybody_is_not_written_to(candor: Candor, make: Callable[..., Servers]) -> None:
+    """Where the server ignores the identifier, the error says so, and nobody who was not asked for is written about."""
+    servers = make(SYSTEM, knows=False)
+    servers.known_as("ipp-1")
+    servers.hold(named("demo-07", "ipp-2"))
+
+    run = candor("screen", "--patient", "demo-07", *DAY, "--write-back")
+
+    assert (run.code, "ignores the parameter identifier" in run.err) == (3, True)
+    assert not servers.kept["GuidanceResponse"]
 
 
 def test_an_identifier_is_searched_as_it_is(candor: Candor, make: Callable[..., Servers]) -> None:
