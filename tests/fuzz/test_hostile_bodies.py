@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from dataclasses import replace
 from typing import Any
 
+import anyio
 import pytest
 import respx
 from fastapi.testclient import TestClient
@@ -99,17 +101,51 @@ def test_what_is_no_body_is_refused(http: TestClient, operation: Operation, body
 @pytest.mark.parametrize("operation", TAKING, ids=lambda each: each.id)
 def test_a_body_beyond_the_limit_is_not_taken_in(http: TestClient, operation: Operation, *, declared: bool) -> None:
     """100 MB are refused by their length, and where that is not told, when the limit is passed."""
-    piece = b" " * LIMIT
-    taken = []
-
-    def pieces() -> Iterator[bytes]:
-        for number in range(100):
-            taken.append(number)
-            yield piece
-
-    answer = send(http, operation, pieces(), **({"Content_Length": str(100 * LIMIT)} if declared else {}))
+    pieces = (b" " * LIMIT for _ in range(100))
+    answer = send(http, operation, pieces, **({"Content_Length": str(100 * LIMIT)} if declared else {}))
 
     assert answer.status_code == 413
+
+
+@pytest.fixture
+def hurried(http: TestClient) -> Iterator[TestClient]:
+    """Give the service with little patience."""
+    service = http.app.state.service  # type: ignore[attr-defined]
+    patient = service.limits
+    service.limits = replace(patient, body_seconds=0.05)
+    yield http
+    service.limits = patient
+
+
+@pytest.mark.parametrize("operation", TAKING, ids=lambda each: each.id)
+def test_a_body_that_does_not_come_is_not_waited_for(hurried: TestClient, operation: Operation) -> None:
+    """One byte after another, for ever: 408, and the line is closed."""
+    kind = "application/fhir+json" if operation.path.startswith(("/fhir", "/subscriptions")) else JSON
+    headers = {"content-type": kind, "authorization": f"Bearer {SECRET}"}
+    scope = {
+        "type": "http",
+        "method": operation.method,
+        "path": path_of(operation),
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def drip() -> MutableMapping[str, Any]:
+        await anyio.sleep(0.02)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    async def call() -> None:
+        await hurried.app(scope, drip, send)
+
+    assert hurried.portal is not None
+    hurried.portal.call(call)
+
+    assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"]
 
 
 @pytest.mark.parametrize(
