@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import NamedTuple
 
 from service.errors import CandorError, ServerError, TryLater
 from service.hospital.client import FhirClient, Server
 from service.hospital.origins import Origin, is_loopback
-from service.hospital.refusals import Refused
+from service.hospital.refusals import TURNED_AWAY, Refused
 from service.hospital.scopes import lacking
 from service.hospital.tokens import BackendServices
-
-_TURNED_AWAY = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 class Told(NamedTuple):
@@ -57,7 +54,7 @@ async def _turned_away(server: Server) -> Told | None:
         async with FhirClient(server) as client:
             await client.search("Patient", [("_summary", "count")])
     except Refused as error:
-        if error.status not in _TURNED_AWAY:
+        if error.status not in TURNED_AWAY:
             return None  # some take no such search; they let us in
         return Told(False, str(error), "" if server.credentials else "Set a token, a password or a client id and key.")
     except CandorError as error:

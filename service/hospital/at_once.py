@@ -9,7 +9,7 @@ from service.errors import ServerError
 from service.hospital.client import FhirClient, query
 from service.hospital.plan import Search
 from service.hospital.ports import Params, Resource
-from service.hospital.refusals import Refused, refusal
+from service.hospital.refusals import UNKNOWN, Refused, refusal
 
 Question = tuple[str, *tuple[tuple[str, str], ...]]  # a type and its parameters, or a reference alone
 Asked = dict[Question, Resource | ServerError]  # answers of a batch, by what was asked
@@ -23,8 +23,9 @@ async def ask_at_once(client: FhirClient, reference: str, searches: Sequence[Sea
     questions = [(reference,), *(question(kind, params) for kind, way in ways for params in way)]
     try:
         bundle = await client.batch([_url(*each) for each in questions])
-    except Refused:
-        client.habits.takes_batches = False
+    except Refused as error:
+        if error.status in UNKNOWN:  # one who was turned away speaks for nobody else
+            client.habits.takes_batches = False
         return {}
     except ServerError:
         return {}

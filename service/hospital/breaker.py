@@ -25,17 +25,18 @@ class Breaker:
         self._on_trial = False
         self._why = ""
 
-    def enter(self, host: str) -> None:
-        """Let a request go, or raise ``Paused`` with the seconds to wait.
+    def enter(self, host: str) -> bool:
+        """Let a request go, and return whether it is the trial; or raise ``Paused`` with the seconds to wait.
 
         Who enters calls one of ``succeeded``, ``failed`` and ``left`` afterwards.
         """
         if self._closed_from is None:
-            return
+            return False
         wait = self._closed_from - self._clock()
         if wait > 0 or self._on_trial:
             raise Paused(f"{host} is not asked for now: {self._why}.", max(wait, 1.0))
         self._on_trial = True
+        return True
 
     def succeeded(self) -> None:
         """Close: the server answers."""
@@ -48,9 +49,10 @@ class Breaker:
             self._open(self._seconds, why)
         self._on_trial = False
 
-    def left(self) -> None:
-        """Forget a request that was cancelled: it tells nothing."""
-        self._on_trial = False
+    def left(self, *, trial: bool) -> None:
+        """Forget a request that was cancelled: it tells nothing, and another may go on ``trial`` in its place."""
+        if trial:
+            self._on_trial = False
 
     def rest(self, seconds: float, why: str) -> None:
         """Open because the server asked for it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from http import HTTPStatus
 
 import structlog
 
@@ -12,14 +11,13 @@ from service.hospital.client import FhirClient
 from service.hospital.pages import each_page
 from service.hospital.plan import Plan, escape
 from service.hospital.ports import Params, Resource
-from service.hospital.refusals import Refused
+from service.hospital.refusals import TURNED_AWAY, Refused
 from service.hospital.searches import keeps
 from service.hospital.subscriptions import Subscriptions, moment
 from service.subscriptions.notification import named_by
 from service.subscriptions.ports import Change, Changes, Standing
 
 _WHOSE = ("_elements", "subject,patient,individual,beneficiary")  # no more than that is needed
-_LET_IN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 log = structlog.get_logger()
 
@@ -42,7 +40,7 @@ class HospitalChanges:
         try:
             resource = await self._client.read(reference)
         except Refused as error:
-            if error.status in _LET_IN:
+            if error.status in TURNED_AWAY:
                 raise
             return None
         return self._change(resource)
@@ -72,7 +70,7 @@ class HospitalChanges:
             try:
                 page = await self._client.search(kind, ways[number])
             except Refused as error:
-                if error.status in _LET_IN or number == len(ways) - 1:
+                if error.status in TURNED_AWAY or number == len(ways) - 1:
                     raise
             else:
                 self._ways[kind] = number

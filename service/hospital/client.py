@@ -61,8 +61,9 @@ class Answer(NamedTuple):
 
 @dataclass(slots=True)
 class Habits:
-    """What a server was found to refuse, so that it is not asked in vain again."""
+    """What was learnt of a server, whoever asked: what it says of itself, and what it is not asked in vain again."""
 
+    capabilities: Capabilities | None = None
     takes_batches: bool = True
     no_form_search: set[str] = field(default_factory=set)  # resource types that it searches by GET alone
     ways: dict[str, int] = field(default_factory=dict)  # resource type -> the first way of a search that it takes
@@ -84,7 +85,6 @@ class FhirClient:
         except ValueError as error:
             raise SettingError(f"The FHIR server's URL cannot be used: {error}.") from None
         self.habits = Habits()
-        self._capabilities: Capabilities | None = None
         self._describing = asyncio.Lock()
         self._transport = Transport(connections=server.connections, seconds=server.seconds, tls=server.tls)
 
@@ -121,14 +121,18 @@ class FhirClient:
     async def capabilities(self) -> Capabilities:
         """Return what the server says that it can do; it is asked once. Raises ``Never`` where it says nothing."""
         async with self._describing:
-            if self._capabilities is None:
+            if self.habits.capabilities is None:
                 statement = (await self._ask("GET", "metadata", "CapabilityStatement")).body
-                self._capabilities = read_capabilities(statement, self.host)
-            return self._capabilities
+                self.habits.capabilities = read_capabilities(statement, self.host)
+            return self.habits.capabilities
 
     async def read(self, reference: str) -> Resource:
-        """Read ``Type/id``."""
-        return (await self._ask("GET", reference, f"read of {reference.partition('/')[0]}")).body
+        """Read ``Type/id``. Raises ``Never`` where something else comes."""
+        kind = reference.partition("/")[0]
+        resource = (await self._ask("GET", reference, f"read of {kind}")).body
+        if resource.get("resourceType") != kind:
+            raise Never(f"{self.host} answered the read of {kind} with no {kind}.")
+        return resource
 
     async def search(self, kind: str, params: Params) -> Resource:
         """Return the first page of a search, asked by POST so that nothing of it stands in access logs.

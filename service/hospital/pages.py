@@ -88,8 +88,8 @@ class _Pages:
 
     def _add_entry(self, entry: Resource) -> None:
         resource = entry.get("resource")
-        if not isinstance(resource, dict):
-            self.whole = False  # a match that is not shown
+        if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
+            self.whole = False  # a match that is not shown, or not as a resource
             return
         if resource.get("resourceType") == "OperationOutcome":
             self.outcomes.append(resource)
@@ -104,7 +104,7 @@ class _Pages:
         self.records.setdefault(key, (resource, full_url if isinstance(full_url, str) else None))
         search = entry.get("search")
         if not isinstance(search, dict) or search.get("mode") != "include":
-            self.matches.add(key)
+            self.matches.add(key[:2])  # it counts once, in whichever versions it came
 
 
 def _next(page: Resource) -> str | None:

@@ -64,7 +64,7 @@ async def _read_patient(client: FhirClient, reference: str, asked: Asked) -> Rec
     try:
         if isinstance(patient, Refused):
             raise patient
-        if not isinstance(patient, dict):
+        if not isinstance(patient, dict) or patient.get("resourceType") != "Patient":
             patient = await client.read(reference)
     except Refused as error:
         # A 404 by itself comes from any web server; inside a batch-response it is FHIR.

@@ -20,6 +20,14 @@ _PASSING = {
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
+TURNED_AWAY = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}  # for who asks, whatever is asked
+# What servers answer about a type or an interaction that they do not have.
+UNKNOWN = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.NOT_IMPLEMENTED,
+}
 GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 # Stale If-Match and lost races: servers answer either.
 _CONFLICTS = {HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED}
@@ -70,7 +78,7 @@ def retry_after(header: str | None, now: datetime) -> float | None:
         return float(header)
     try:
         date = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if date.tzinfo is None:  # "-0000": UTC, by RFC 5322
         date = date.replace(tzinfo=UTC)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
 
 from service.errors import ServerError
 from service.hospital.at_once import Asked, question
@@ -12,16 +11,7 @@ from service.hospital.client import FhirClient
 from service.hospital.pages import Found, all_pages
 from service.hospital.plan import Search
 from service.hospital.ports import Params, Resource
-from service.hospital.refusals import Refused
-
-_NO_OTHER_WAY = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-# What servers answer about a type that they do not keep.
-_NO_SUCH_TYPE = {
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.NOT_FOUND,
-    HTTPStatus.METHOD_NOT_ALLOWED,
-    HTTPStatus.NOT_IMPLEMENTED,
-}
+from service.hospital.refusals import TURNED_AWAY, UNKNOWN, Refused
 
 
 async def run(client: FhirClient, search: Search, asked: Asked, wanted: Callable[[Resource], bool]) -> Found:
@@ -38,9 +28,9 @@ async def run(client: FhirClient, search: Search, asked: Asked, wanted: Callable
             if number:
                 client.habits.ways[search.kind] = number
             return await _to_the_end(client, parts, wanted)
-        if any(error.status in _NO_OTHER_WAY for error in refused):
+        if any(error.status in TURNED_AWAY for error in refused):
             break
-    unknown = {error.status for error in refused} <= _NO_SUCH_TYPE and not await keeps(client, search.kind)
+    unknown = {error.status for error in refused} <= UNKNOWN and not await keeps(client, search.kind)
     return Found([], [], complete=unknown)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -88,6 +89,8 @@ class Transport:
         self._seconds = seconds
         self._breaker = Breaker()
         self._http = httpx.AsyncClient(
+            # A session that a server opens for one caller would let in the next one too.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={"User-Agent": f"candor/{__version__}"},
             timeout=httpx.Timeout(seconds, pool=None),
             limits=httpx.Limits(max_connections=connections),
@@ -110,7 +113,7 @@ class Transport:
 
         Raises ``Unsent`` when the server cannot be reached, ``TryLater`` when it breaks off or is too slow, its
         subclass ``Paused`` while the server is left in peace, and ``Never`` when its certificate is not to be
-        trusted, ours is not taken, or its answer does not fit into memory.
+        trusted, ours is not taken, its answer does not fit into memory, or a link that it gave is no URL.
         """
         with tracing.span(f"{method} {what}", tracing.CLIENT) as span, metrics.hospital() as outcome:
             reply = await self._sent(method, url, what, headers, content)
@@ -120,13 +123,18 @@ class Transport:
 
     async def _sent(self, method: str, url: str, what: str, headers: Mapping[str, str], content: bytes | None) -> Reply:
         host = urlsplit(url).hostname or ""
+        try:
+            request = self._http.build_request(method, url, content=content, headers=headers)
+        except (httpx.InvalidURL, UnicodeEncodeError):  # their texts hold the URL
+            raise Never(f"{host} gave a link or a version for the {what} that cannot be sent back.") from None
         async with self._free:
-            self._breaker.enter(host)
+            trial = self._breaker.enter(host)
             try:
-                reply = await self._exchange(self._http.build_request(method, url, content=content, headers=headers))
+                reply = await self._exchange(request)
+                self._learn(reply)
             except (TimeoutError, httpx.HTTPError, ssl.SSLError) as error:  # their texts may hold the URL
                 if (fault := _certificate_fault(error)) is not None:
-                    self._breaker.left()
+                    self._breaker.left(trial=trial)
                     raise Never(f"{host} {fault}") from None
                 if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
                     self._breaker.failed("it cannot be reached")
@@ -134,9 +142,8 @@ class Transport:
                 self._breaker.failed("it broke off or was too slow")
                 raise TryLater(f"{host} broke off or was too slow in the {what}.") from None
             except BaseException:  # cancelled: the connection is closed, and tells nothing of the server
-                self._breaker.left()
+                self._breaker.left(trial=trial)
                 raise
-            self._learn(reply)
         if len(reply.content) > _MOST_BYTES:
             raise Never(f"{host} answered the {what} with more than {_MOST_BYTES:,} bytes: set a smaller page size.")
         return reply

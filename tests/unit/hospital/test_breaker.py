@@ -93,10 +93,22 @@ def test_a_cancelled_trial_lets_another_go(breaker: Breaker, clock: Clock) -> No
     """A trial that nobody waited for decides nothing."""
     fail(breaker, 2)
     clock.now += 10
-    breaker.enter(HOST)
-    breaker.left()
+    trial = breaker.enter(HOST)
+    breaker.left(trial=trial)
 
     assert wait_of(breaker) is None
+
+
+def test_who_set_out_before_is_no_trial(breaker: Breaker, clock: Clock) -> None:
+    """A request of before the pause that is cancelled during the trial lets no second one go."""
+    before = breaker.enter(HOST)
+    fail(breaker, 2)
+    clock.now += 10
+    trial = breaker.enter(HOST)
+    breaker.left(trial=before)
+
+    assert (before, trial) == (False, True)
+    assert wait_of(breaker) == 1
 
 
 def test_a_rest_that_is_asked_for_is_kept(breaker: Breaker, clock: Clock) -> None:
