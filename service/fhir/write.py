@@ -36,6 +36,13 @@ class Known(NamedTuple):
     person_status: str | None = None  # the subject's status, where it is a person's
     takes_subjects: bool = True  # whether it keeps ResearchSubjects at all
 
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The resource types that a write would make, but for the Provenance and the List."""
+        held = {"ResearchStudy": self.study, "Device": self.device, "GuidanceResponse": self.guidance}
+        subject = {"ResearchSubject": self.subject} if self.takes_subjects and self.person_status is None else {}
+        return tuple(kind for kind, there in (held | subject).items() if there is None)
+
 
 def encode(resource: Resource) -> bytes:
     """Write FHIR JSON, compact."""

@@ -14,12 +14,13 @@ from service.errors import Never, ServerError
 from service.fhir.whose_status import is_about, others_since, says_we_wrote, versioned
 from service.fhir.write import Known, write_transaction
 from service.fhir.write_guidance import read_view, view_of
-from service.fhir.write_names import device_identifier, guidance_identifier, registry_number, token
+from service.fhir.write_names import device_identifier, guidance_identifier, registry_number, subject_identifier, token
 from service.hospital.commit import CONTENT_REFUSED
+from service.hospital.matching import shows
 from service.hospital.ports import Kept, Params, Resource, Shelf, SubjectVersions
 from service.hospital.refusals import Conflict, Refused
 from service.hospital.screening_list import find_list, put_on_list
-from service.hospital.turns import in_turn
+from service.hospital.turns import Hidden, in_turn
 from service.screening.ports import Written
 
 _ABOUT_THE_PATIENT = ("ResearchSubject/", "GuidanceResponse/")
@@ -41,9 +42,17 @@ async def write_back(
     where the screening list is to stay as it is.
     Raises ``TryLater`` (also when other writers are first every time) and ``Never``.
     """
-    return await in_turn(
-        shelf, screening.patient, lambda: _decide(shelf, screening, now, versions, as_text=as_text, listed=listed)
-    )
+    hidden = Hidden()
+
+    async def decide() -> Written:
+        known, listing = await asyncio.gather(
+            _look_up(shelf, screening.study, screening.patient, versions), find_list(shelf, screening.study)
+        )
+        with hidden.watch(known.absent):
+            known = known._replace(listing=listing)
+            return await _tell(shelf, screening, known, now, versions, as_text=as_text, listed=listed)
+
+    return await in_turn(shelf, screening.patient, decide)
 
 
 async def person_status(
@@ -53,18 +62,16 @@ async def person_status(
     return (await _look_up(shelf, study, patient, versions)).person_status
 
 
-async def _decide(
+async def _tell(
     shelf: Shelf,
     screening: Screening,
+    known: Known,
     now: datetime,
     versions: SubjectVersions | None,
     *,
     as_text: bool,
     listed: bool,
 ) -> Written:
-    known, listing = await asyncio.gather(
-        _look_up(shelf, screening.study, screening.patient, versions), find_list(shelf, screening.study)
-    )
     if screening.without_disease and not _has_result(known):
         return Written(done=False, why="no-disease-on-record")
     kept: list[Kept] = []
@@ -76,7 +83,6 @@ async def _decide(
     known = known._replace(
         study=known.study or _made(kept, "ResearchStudy"),
         device=known.device or _made(kept, "Device"),
-        listing=listing,
     )
     written = tuple(one.reference for one in kept if one.done)
     if not known.takes_subjects:
@@ -104,7 +110,7 @@ async def _write_result(
             await versions.wrote(f"{one.reference}/_history/{one.version}")
     if any(not one.done and one.reference.startswith(_ABOUT_THE_PATIENT) for one in kept):
         await _take_back(shelf, kept)
-        raise Conflict("another writer made the result at the same moment.", HTTPStatus.CONFLICT)
+        raise Conflict("another writer made the result at the same moment.", HTTPStatus.PRECONDITION_FAILED)
     return kept
 
 
@@ -143,6 +149,8 @@ async def _look(shelf: Shelf, study: Study, patient: str, versions: SubjectVersi
     references = {f"ResearchStudy/{resource['id']}" for resource in studies}
     guidance = min(guidances, key=_id, default=None)
     candidates = [subject for subject in sorted(subjects, key=_id) if is_about(subject, study, references)]
+    if not candidates:
+        candidates = await _find_ours(shelf, study, patient, references)
     persons = [subject for subject in candidates if await _is_persons(shelf, subject, guidance, study, versions)]
     subject = next(iter(persons or candidates), None)
     return Known(
@@ -157,6 +165,19 @@ async def _look(shelf: Shelf, study: Study, patient: str, versions: SubjectVersi
 
 async def _find_taken(shelf: Shelf, kind: str, params: Params) -> list[Resource]:
     return await shelf.find(kind, params) if shelf.takes(kind) else []
+
+
+async def _find_ours(shelf: Shelf, study: Study, patient: str, references: set[str]) -> list[Resource]:
+    """Look by our identifier, which the search by patient may miss. Raises ``Never`` where somebody else has it."""
+    named = await _find_taken(shelf, "ResearchSubject", [("identifier", token(subject_identifier(study, patient)))])
+    for subject in named:
+        elsewhere = references and not is_about(subject, study, references)  # without: the study was just made
+        if elsewhere or shows(subject, [("individual", patient)]) is False:
+            raise Never(
+                "The ResearchSubject that bears our identifier for this patient is about another patient or study, "
+                "as after a merge of patients: nothing is written. Put it right, or delete it or that identifier."
+            )
+    return named
 
 
 def _has_result(known: Known) -> bool:

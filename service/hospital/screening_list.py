@@ -7,6 +7,7 @@ them fail for every other; after it, a write that is broken off is made up for b
 from __future__ import annotations
 
 from datetime import datetime
+from http import HTTPStatus
 
 from service.eligibility.results import Screening
 from service.eligibility.study import Study
@@ -15,7 +16,7 @@ from service.fhir.write_list import write_list
 from service.fhir.write_names import list_identifier, token
 from service.hospital.ports import Resource, Shelf
 from service.hospital.refusals import Conflict
-from service.hospital.turns import in_turn
+from service.hospital.turns import Hidden, in_turn
 
 
 async def find_list(shelf: Shelf, study: Study) -> Resource | None:
@@ -34,14 +35,17 @@ async def put_on_list(shelf: Shelf, screening: Screening, known: Known, item: st
     if write_list(screening, known, item, now) is None:
         return ()
 
+    hidden = Hidden()
+
     async def decide() -> tuple[str, ...]:
         current = known._replace(listing=await find_list(shelf, screening.study))
         transaction = write_list(screening, current, item, now)
         if transaction is None:
             return ()
-        kept = await shelf.commit(transaction)
-        if any(not one.done and one.reference.startswith("List/") for one in kept):
-            raise Conflict("another writer made the list at the same moment.", 409)
+        with hidden.watch(("List",) if current.listing is None else ()):
+            kept = await shelf.commit(transaction)
+            if any(not one.done and one.reference.startswith("List/") for one in kept):
+                raise Conflict("another writer made the list at the same moment.", HTTPStatus.PRECONDITION_FAILED)
         return tuple(one.reference for one in kept if one.done)
 
     return await in_turn(shelf, f"List of {screening.study.record.id}", decide)

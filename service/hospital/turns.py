@@ -3,19 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
 import stamina
 
-from service.errors import TryLater
+from service.errors import Never, TryLater
 from service.hospital.refusals import Conflict
 
 _TRIES = 20  # of reading again and deciding anew, when other writers are first
+_CONTRADICTIONS = 3
 _turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
 Done = TypeVar("Done")
+
+
+class Hidden:
+    """Tells what no search shows, though the server says that it is there, from what another writer has just made."""
+
+    def __init__(self) -> None:
+        self._absent: tuple[str, ...] = ()
+        self._times = 0
+
+    @contextmanager
+    def watch(self, absent: tuple[str, ...]) -> Iterator[None]:
+        """Watch a write after a look that did not find ``absent``, resource types.
+
+        Raises ``Never`` when look and write contradict each other once more than other writers explain.
+        """
+        try:
+            yield
+        except Conflict as error:
+            if not absent or error.status != HTTPStatus.PRECONDITION_FAILED:
+                raise
+            self._times = self._times + 1 if absent == self._absent else 1
+            self._absent = absent
+            if self._times < _CONTRADICTIONS:
+                raise
+            raise Never(
+                f"The server makes no {' or '.join(absent)} because one with our identifier is there, or several are, "
+                "and its searches show none: nothing more is written. Let us see them, or delete what is too many."
+            ) from None
 
 
 async def in_turn(place: object, thing: str, decide: Callable[[], Awaitable[Done]]) -> Done:
