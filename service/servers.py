@@ -40,9 +40,8 @@ class HospitalRecords:
 
     async def fetch(self, patient: str) -> Pulled:
         """Fetch what the study's notions need, and record that the chart was read."""
-        pulled = Pulled(*await fetch_chart_resources(self.client, patient, self.plan))
-        self.trail.read(self.study, patient)
-        return pulled
+        with self.trail.reading(self.study, patient):
+            return await fetch_chart_resources(self.client, patient, self.plan)
 
 
 @dataclass(frozen=True, slots=True)

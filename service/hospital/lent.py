@@ -38,9 +38,8 @@ class LentServers:
         """Fetch by the plan what is of ``kinds``, with the token that was lent and no other."""
         server = Origin.parse(access.server)
         wanted = self.plan._replace(kinds=tuple(kind for kind in self.plan.kinds if kind in kinds))
-        pulled = await fetch_chart_resources(self.clients[server].lent(bearer(access.token)), patient, wanted)
-        self.trails[server].read(self.study, patient)
-        return pulled
+        with self.trails[server].reading(self.study, patient):
+            return await fetch_chart_resources(self.clients[server].lent(bearer(access.token)), patient, wanted)
 
 
 def _origin(server: str) -> Origin | None:

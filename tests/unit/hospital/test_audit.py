@@ -11,9 +11,10 @@ import pytest
 import respx
 import stamina
 
-from service.errors import SettingError
+from service.errors import InputError, Never, SettingError, TryLater
 from service.hospital.audit import AuditTrail
 from service.hospital.client import FhirClient, Server
+from service.hospital.refusals import Unsent
 from tests.screenings import NOW, study
 
 pytestmark = pytest.mark.anyio
@@ -38,14 +39,16 @@ async def read(file: Path, *patients: str) -> None:
     """Record reads one after the other."""
     async with FhirClient(Server(base=BASE)) as client, AuditTrail(BASE, client, file, lambda: NOW) as trail:
         for patient in patients:
-            trail.read(study(), patient)
+            with trail.reading(study(), patient):
+                await asyncio.sleep(0)
             await asyncio.sleep(0.02)
 
 
 async def read_without_server(file: Path, patient: str) -> None:
     """Record one read where no server is to be written to."""
     async with AuditTrail(BASE, None, file, lambda: NOW) as trail:
-        trail.read(study(), patient)
+        with trail.reading(study(), patient):
+            await asyncio.sleep(0)
 
 
 def kept(file: Path) -> list[str]:
@@ -119,7 +122,8 @@ async def test_a_read_that_is_broken_off_is_recorded(file: Path, *, ended: bool)
 
     async def work() -> None:
         async with FhirClient(Server(base=BASE)) as client, AuditTrail(BASE, client, file, lambda: NOW) as trail:
-            trail.read(study(), "Patient/a")
+            with trail.reading(study(), "Patient/a"):
+                await asyncio.sleep(0)
             await asyncio.sleep(0 if ended else 60)
 
     respx.post(f"{BASE}/AuditEvent").mock(side_effect=wait)
@@ -133,20 +137,79 @@ async def test_a_read_that_is_broken_off_is_recorded(file: Path, *, ended: bool)
     assert kept(file) == ["Patient/a"]
 
 
-async def test_where_nothing_can_be_kept_nothing_more_is_read(tmp_path: Path) -> None:
-    """An event that neither server nor file takes stops the reading, with what to do about it."""
+async def test_a_read_that_is_stopped_at_once_is_recorded(file: Path) -> None:
+    """The event is kept, too, where the program is stopped before anything was done about it."""
+
+    async def work() -> None:
+        async with AuditTrail(BASE, None, file, lambda: NOW) as trail:
+            with trail.reading(study(), "Patient/a"):
+                pass
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await work()
+    assert kept(file) == ["Patient/a"]
+
+
+@pytest.mark.parametrize(
+    ("error", "recorded"),
+    [
+        (asyncio.CancelledError(), ["Patient/a"]),
+        (TryLater("It broke off."), ["Patient/a"]),
+        (Never("It refused the read of Patient."), ["Patient/a"]),
+        (Unsent("It cannot be reached."), []),
+        (InputError("There is no such patient.", "patient-not-found"), []),
+    ],
+    ids=["cancelled", "broken off", "refused", "not reached", "no patient"],
+)
+async def test_a_read_that_fails_is_recorded(file: Path, error: BaseException, recorded: list[str]) -> None:
+    """What was read in part was read; a server that was not reached, or holds no such patient, gave nothing."""
+    async with AuditTrail(BASE, None, file, lambda: NOW) as trail:
+        with pytest.raises(type(error)), trail.reading(study(), "Patient/a"):
+            raise error
+
+    assert kept(file) == recorded
+
+
+async def test_where_nothing_can_be_kept_nothing_is_read(tmp_path: Path) -> None:
+    """Without a server that takes events and a file that can be written, no chart is read, until the file can be."""
     (tmp_path / "state").write_text("a file where the folder should be")
-    trail = AuditTrail(BASE, None, tmp_path / "state/reads.ndjson", lambda: NOW)
-    trail.read(study(), "Patient/a")
-    await asyncio.sleep(0.01)
+    async with AuditTrail(BASE, None, tmp_path / "state/reads.ndjson", lambda: NOW) as trail:
+        for _ in range(3):
+            with pytest.raises(SettingError, match="CANDOR_HOME"), trail.reading(study(), "Patient/a"):
+                pytest.fail("It was read.")
+        (tmp_path / "state").unlink()
+        with trail.reading(study(), "Patient/b"):
+            pass
 
-    with pytest.raises(SettingError, match="CANDOR_HOME"):
-        trail.read(study(), "Patient/b")
+    assert kept(tmp_path / "state/reads.ndjson") == ["Patient/b"]
 
 
+@respx.mock
+async def test_an_event_that_was_kept_nowhere_is_kept_first(tmp_path: Path) -> None:
+    """What neither server nor file took stops further reads, and is not lost when the file can be written again."""
+    respx.post(f"{BASE}/AuditEvent").respond(503)
+    (tmp_path / "state").write_text("a file where the folder should be")
+    file = tmp_path / "state/reads.ndjson"
+    async with FhirClient(Server(base=BASE)) as client, AuditTrail(BASE, client, file, lambda: NOW) as trail:
+        with trail.reading(study(), "Patient/a"):
+            pass
+        await asyncio.sleep(0.02)
+        for _ in range(2):
+            with pytest.raises(SettingError, match="CANDOR_HOME"), trail.reading(study(), "Patient/b"):
+                pytest.fail("It was read.")
+        (tmp_path / "state").unlink()
+        with trail.reading(study(), "Patient/b"):
+            pass
+
+    assert kept(file) == ["Patient/a", "Patient/b"]
+
+
+@respx.mock
 async def test_an_event_kept_nowhere_is_told_at_the_end(tmp_path: Path) -> None:
     """The last event is waited for, and where it could not be kept, that is an error too."""
+    respx.post(f"{BASE}/AuditEvent").respond(503)
     (tmp_path / "state").write_text("a file where the folder should be")
 
     with pytest.raises(SettingError, match="CANDOR_HOME"):
-        await read_without_server(tmp_path / "state/reads.ndjson", "Patient/a")
+        await read(tmp_path / "state/reads.ndjson", "Patient/a")
