@@ -12,6 +12,7 @@ import stamina
 
 from service.errors import Never, ServerError, TryLater
 from service.fhir.write_provenance import named_by_text
+from service.hospital.answers import Told, read_answers
 from service.hospital.capabilities import Capabilities
 from service.hospital.client import FhirClient
 from service.hospital.creation import heeds_condition, is_conditional, made_once
@@ -21,7 +22,7 @@ from service.hospital.ports import Kept, Params, Resource
 from service.hospital.refusals import GONE, Conflict, Refused, refusal
 
 # Also of a reference to a record that is not there: of a chart brought by the caller, or deleted.
-CONTENT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+_CONTENT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 _UNKNOWN = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 _DISPENSABLE = {"List"}  # a result stands without it; of other types the site has to say that there are none
 _LOOKS = 3  # at a search: what another writer deletes meanwhile is counted and not shown
@@ -112,23 +113,33 @@ class HospitalShelf:
         try:
             answer = await self._client.transaction({"resourceType": "Bundle", "type": "transaction", "entry": entries})
         except Refused as error:
-            if error.status not in _UNKNOWN:
+            if error.status in _UNKNOWN:
+                self.takes_transactions = False
+            elif error.status not in _CONTENT_REFUSED or (by_text := [_by_text(each) for each in entries]) == entries:
                 raise
-            return await one_by_one(entries, self._write)
-        told = answer.get("entry", [])
-        if len(told) != len(entries) or not all(each.get("response", {}).get("status") for each in told):
+            else:
+                entries = by_text
+            return await self._send(entries)
+        told = read_answers(answer, len(entries))
+        if told is None:
             raise TryLater(f"{self._client.host} did not say what became of a transaction.")
-        kept = [_told(*each) for each in zip(entries, told, strict=True)]
-        refused = [each["response"] for each in told if not _is_done(each)]
+        requests = [entry["request"] for entry in entries]
+        kept = [_kept(*each) for each in zip(told, requests, strict=True)]
+        refused = [each for each in told if not each.done]
         if refused:
             self.takes_transactions = False
-            pairs = zip(entries, told, kept, strict=True)
-            await self._take_back([(entry["request"], one) for entry, each, one in pairs if _is_done(each)])
+            done = zip(told, requests, kept, strict=True)
+            await self._take_back([(request, one) for each, request, one in done if each.done])
             what = "transaction, of which it did a part that was taken back"
-            raise refusal(_status(refused[0]), what, self._client.host, refused[0].get("outcome"))
+            failed = refusal(refused[0].status, what, self._client.host, refused[0].outcome)
+            if isinstance(failed, Refused) and failed.status in _CONTENT_REFUSED:
+                raise Conflict(str(failed), failed.status)  # decided anew, now one by one
+            raise failed
         return kept
 
     async def remove(self, reference: str) -> None:
+        if "/" not in reference:  # it would be a deletion of all of a type
+            raise Never(f"{self._client.host} did not tell the place of what it made, so that it cannot be taken back.")
         try:
             # Nobody has a say in it but us; yet writers of other resources can make HAPI answer 409.
             async for attempt in stamina.retry_context(on=Conflict, attempts=5, timeout=None, wait_max=1):
@@ -155,12 +166,17 @@ class HospitalShelf:
 
     async def _write(self, entry: Resource) -> Kept:
         request, resource = entry["request"], entry["resource"]
-        if request["method"] == "PUT":
-            answer = await self._client.update(resource, request.get("ifMatch"))
-        else:
-            answer = await self._client.create(resource, request.get("ifNoneExist"))
+        try:
+            if request["method"] == "PUT":
+                answer = await self._client.update(resource, request.get("ifMatch"))
+            else:
+                answer = await self._client.create(resource, request.get("ifNoneExist"))
+        except Refused as error:
+            if error.status not in _CONTENT_REFUSED or (by_text := _by_text(entry)) == entry:
+                raise
+            return await self._write(by_text)
         place = answer.location or f"{resource['resourceType']}/{answer.body.get('id', resource.get('id', ''))}"
-        return _kept(place, answer.etag, answer.status, request)
+        return _kept(Told(answer.status, place, answer.etag, None), request)
 
 
 async def one_by_one(entries: list[Resource], write: Callable[[Resource], Awaitable[Kept]]) -> list[Kept]:
@@ -173,13 +189,7 @@ async def one_by_one(entries: list[Resource], write: Callable[[Resource], Awaita
     kept: dict[int, Kept] = {}
     for index in sorted(range(len(entries)), key=lambda at: _turn(entries[at])):
         entry = entries[index]
-        resource = resolve(entry["resource"], places)
-        try:
-            kept[index] = await write(entry | {"resource": resource})
-        except Refused as error:
-            if resource["resourceType"] != "Provenance" or error.status not in CONTENT_REFUSED:
-                raise
-            kept[index] = await write(entry | {"resource": named_by_text(resource)})
+        kept[index] = await write(entry | {"resource": resolve(entry["resource"], places)})
         places[entry.get("fullUrl", "")] = kept[index].reference
     return [kept[index] for index in range(len(entries))]
 
@@ -202,25 +212,17 @@ def _age(resource: Resource) -> tuple[str, str]:
     return str(resource.get("meta", {}).get("lastUpdated", "")), str(resource["id"])
 
 
-def _status(response: Resource) -> int:
-    return int(response["status"][:3])
+def _by_text(entry: Resource) -> Resource:
+    """Return the entry without references to records, which the server may not hold."""
+    resource = entry["resource"]
+    return entry | {"resource": named_by_text(resource)} if resource["resourceType"] == "Provenance" else entry
 
 
-def _is_done(told: Resource) -> bool:
-    return _status(told["response"]) < HTTPStatus.BAD_REQUEST
-
-
-def _told(entry: Resource, told: Resource) -> Kept:
-    request, response = entry["request"], told["response"]
-    etag = response.get("etag") or told.get("resource", {}).get("meta", {}).get("versionId")
-    return _kept(response.get("location", request["url"]), etag, _status(response), request)
-
-
-def _kept(location: str, etag: str | None, status: int, request: Resource) -> Kept:
-    match = _LOCATION.search(location)
+def _kept(told: Told, request: Resource) -> Kept:
+    match = _LOCATION.search(told.place or "")
     reference, version = (match[1], match[2]) if match else (request["url"], None)
-    there_before = request["method"] == "POST" and "ifNoneExist" in request and status == HTTPStatus.OK
-    return Kept(reference, version or (_bare(etag) if etag else None), not there_before)
+    there_before = request["method"] == "POST" and "ifNoneExist" in request and told.status == HTTPStatus.OK
+    return Kept(reference, version or (_bare(told.version) if told.version else None), not there_before)
 
 
 def _bare(etag: str) -> str:

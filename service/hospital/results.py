@@ -15,10 +15,9 @@ from service.fhir.whose_status import is_about, others_since, says_we_wrote, ver
 from service.fhir.write import Known, write_transaction
 from service.fhir.write_guidance import read_view, view_of
 from service.fhir.write_names import device_identifier, guidance_identifier, registry_number, subject_identifier, token
-from service.hospital.commit import CONTENT_REFUSED
 from service.hospital.matching import shows
 from service.hospital.ports import Kept, Params, Resource, Shelf, SubjectVersions
-from service.hospital.refusals import Conflict, Refused
+from service.hospital.refusals import Conflict
 from service.hospital.screening_list import find_list, put_on_list
 from service.hospital.turns import Hidden, in_turn
 from service.screening.ports import Written
@@ -210,12 +209,7 @@ async def _commit(shelf: Shelf, screening: Screening, known: Known, now: datetim
     for resource in (known.subject, known.guidance):
         if resource is not None and "versionId" not in resource.get("meta", {}):
             raise Never(f"The server tells no version of {resource['resourceType']}: nothing is written over it.")
-    try:
-        return await shelf.commit(write_transaction(screening, known, now, as_text=as_text))
-    except Refused as error:
-        if as_text or error.status not in CONTENT_REFUSED:
-            raise
-    return await shelf.commit(write_transaction(screening, known, now, as_text=True))
+    return await shelf.commit(write_transaction(screening, known, now, as_text=as_text))
 
 
 def _id(resource: Resource) -> str:

@@ -71,44 +71,66 @@ def single_writes(router: respx.MockRouter, **statuses: int) -> list[tuple[str, 
     return writes
 
 
-async def test_a_transaction_tells_what_was_kept(respx_mock: respx.MockRouter) -> None:
-    """References and versions are read from absolute and relative locations; a create that found one is not done."""
-    responses = [
-        {"status": "200 OK", "location": "ResearchStudy/1/_history/1", "etag": "1"},
-        {"status": "201 Created", "location": f"{BASE}/Device/2/_history/5"},
-        {"status": "201", "location": "ResearchSubject/3", "etag": 'W/"9"'},
-        {"status": "201 Created", "location": "GuidanceResponse/4/_history/1"},
-        {"status": "200 OK", "location": "Provenance/5/_history/1"},
-    ]
-    entries = [{"response": response} for response in responses]
-    respx_mock.post(BASE).respond(json={"resourceType": "Bundle", "type": "transaction-response", "entry": entries})
-
-    assert await commit(FIRST) == [
-        Kept("ResearchStudy/1", "1", done=False),
-        Kept("Device/2", "5", done=True),
-        Kept("ResearchSubject/3", "9", done=True),
-        Kept("GuidanceResponse/4", "1", done=True),
-        Kept("Provenance/5", "1", done=True),
-    ]
-
-
-async def test_a_transaction_that_is_not_accounted_for(respx_mock: respx.MockRouter) -> None:
-    """A server that does not answer for every entry leaves open what was done: try later."""
-    respx_mock.post(BASE).respond(json={"resourceType": "Bundle", "type": "transaction-response"})
-
-    with pytest.raises(TryLater):
-        await commit(FIRST)
-
-
 async def test_a_refused_transaction_is_not_taken_apart(respx_mock: respx.MockRouter) -> None:
-    """A transaction refused for its content is an error, with nothing written piece by piece."""
+    """A transaction refused for its content is an error, also with evidence as text, and nothing goes singly."""
     route = respx_mock.post(BASE).respond(422)
 
     with pytest.raises(Refused):
         await commit(FIRST)
 
+    assert route.call_count == 2
+    assert [call.request.method for call in respx_mock.calls] == ["GET", "POST", "POST"]
+
+
+def told_of(request: httpx.Request) -> httpx.Response:
+    """Answer that every entry of a transaction was made."""
+    entries = json.loads(request.content)["entry"]
+    told = [{"response": {"status": "201", "location": f"{each['request']['url']}/1/_history/1"}} for each in entries]
+    return httpx.Response(200, json={"resourceType": "Bundle", "type": "transaction-response", "entry": told})
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_records_that_the_server_does_not_hold_are_told_as_text(
+    respx_mock: respx.MockRouter, status: int
+) -> None:
+    """Where the server refuses references to records that it does not hold, the same goes with the evidence as text."""
+
+    def strict(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status) if b'"reference":"Observation/' in request.content else told_of(request)
+
+    route = respx_mock.post(BASE).mock(side_effect=strict)
+
+    await commit(FIRST)
+
+    asked, sent = (json.loads(call.request.content)["entry"] for call in route.calls)
+    assert sent[:-1] == asked[:-1]
+    assert sent[-1]["resource"]["entity"] == [
+        {"role": "source", "what": {"display": "Observation/ho-001-mrss/_history/1"}}
+    ]
+
+
+async def test_what_is_written_singly_and_refused_for_good_is_written_once(respx_mock: respx.MockRouter) -> None:
+    """Without transactions a refused subject ends the write: the result before it is not written again and again."""
+    writes = single_writes(respx_mock, ResearchSubject=422)
+
+    with pytest.raises(Refused) as refused:
+        await commit(LATER)
+
+    assert (refused.value.status, [kind for _, kind, _ in writes]) == (422, ["GuidanceResponse", "ResearchSubject"])
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_a_server_without_transactions_is_asked_once(respx_mock: respx.MockRouter, status: int) -> None:
+    """That the server takes no transactions is remembered: the next write goes singly at once."""
+    single_writes(respx_mock)
+    route = respx_mock.post(BASE).respond(status)
+
+    async with FhirClient(Server(base=BASE)) as client:
+        shelf = HospitalShelf(client)
+        await shelf.commit(FIRST)
+        await shelf.commit(FIRST)
+
     assert route.call_count == 1
-    assert [call.request.method for call in respx_mock.calls] == ["GET", "POST"]
 
 
 async def test_without_transactions_a_first_write_goes_piece_by_piece(respx_mock: respx.MockRouter) -> None:
@@ -211,21 +233,3 @@ async def test_whether_a_patient_is_there(respx_mock: respx.MockRouter) -> None:
         assert [await shelf.holds(f"Patient/{name}") for name in ("here", "unknown", "gone")] == [True, False, False]
         with pytest.raises(Refused):
             await shelf.holds("Patient/hidden")
-
-
-@pytest.mark.parametrize("entry", [{}, {"response": {}}, {"response": {"location": "Provenance/1"}}])
-async def test_an_answer_without_statuses_tells_nothing(respx_mock: respx.MockRouter, entry: dict[str, Any]) -> None:
-    """A server that answers for every entry but tells no status leaves open what was done: try later."""
-    respx_mock.post(BASE).respond(json={"resourceType": "Bundle", "entry": [entry] * len(FIRST["entry"])})
-
-    with pytest.raises(TryLater):
-        await commit(FIRST)
-
-
-async def test_a_version_may_stand_in_the_resource_of_the_answer(respx_mock: respx.MockRouter) -> None:
-    """A server that tells neither etag nor versioned location returns the resource, whose version counts."""
-    subject = {"resourceType": "ResearchSubject", "id": "3", "meta": {"versionId": "f-9"}}
-    told = {"response": {"status": "201", "location": "ResearchSubject/3"}, "resource": subject}
-    respx_mock.post(BASE).respond(json={"resourceType": "Bundle", "entry": [told] * len(FIRST["entry"])})
-
-    assert set(await commit(FIRST)) == {Kept("ResearchSubject/3", "f-9", done=True)}

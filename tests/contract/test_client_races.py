@@ -175,27 +175,6 @@ async def test_always_second_is_tried_later(tmp_path: Path) -> None:
     assert (await parameters(shelf))["status"] == "potential-candidate"
 
 
-class Strict(LocalShelf):
-    """A shelf that refuses references to what it does not hold, as HAPI does."""
-
-    async def commit(self, transaction: dict[str, Any]) -> list[Kept]:
-        """Refuse a Provenance that refers to a record."""
-        if '"reference": "Observation/' in repr(transaction).replace("'", '"'):
-            raise Refused("no such resource.", 400)
-        return await super().commit(transaction)
-
-
-async def test_records_that_the_server_does_not_hold_are_told_as_text(tmp_path: Path) -> None:
-    """Where the server refuses references to records that it does not hold, the evidence goes as text."""
-    shelf = Strict(tmp_path, lambda: NOW)
-
-    written = await write_back(shelf, screening(), now=NOW)
-
-    [provenance] = await shelf.find("Provenance", [])
-    assert written.done
-    assert provenance["entity"][0]["what"] == {"display": "Observation/ho-001-mrss/_history/1"}
-
-
 class Elsewhere(LocalShelf):
     """A shelf of a server that does not hold the patient."""
 
