@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from service.errors import CandorError, ServerError, TryLater
 from service.hospital.client import FhirClient, Server
-from service.hospital.origins import Origin, is_loopback
 from service.hospital.refusals import TURNED_AWAY, Refused
 from service.hospital.scopes import lacking
 from service.hospital.tokens import BackendServices
@@ -23,10 +22,7 @@ class Told(NamedTuple):
 
 async def admission(server: Server) -> list[Told]:
     """Return what an operator should know, in the order in which to repair it; nothing of a patient is asked for."""
-    told = []
-    there = Origin.parse(server.base)
-    if server.credentials is not None and there.scheme == "http" and not is_loopback(there.host):
-        told.append(Told(False, f"what lets us in travels to {there.host} for all to read.", "Set an https URL."))
+    told: list[Told] = []
     if isinstance(server.credentials, BackendServices):
         try:
             told.append(await _granted(server.credentials))

@@ -17,7 +17,7 @@ from service.errors import SettingError
 from service.hospital.audit import AuditTrail
 from service.hospital.client import FhirClient, Server
 from service.hospital.lent import LentServers
-from service.hospital.origins import Origin
+from service.hospital.origins import Origin, in_the_open
 from service.hospital.plan import plan_for
 from service.hospital.published_keys import PublishedKeys, may_be_asked
 from service.hospital.transport import Tls
@@ -39,6 +39,8 @@ class Trusted(NamedTuple):
 
 def trusted(settings: Settings) -> Trusted:
     """Return whom the settings trust. Raises ``SettingError``."""
+    if any(map(in_the_open, settings.fhir_allowed)):
+        raise SettingError("CANDOR_FHIR_ALLOWED: a token that a client lends needs an https address of a server.")
     if settings.cds_clients is None:
         return Trusted(None, {})
     clients = load_clients(settings.cds_clients)

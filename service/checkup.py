@@ -27,7 +27,11 @@ from service.subscriptions.ports import Standing
 from service.triggers import registered
 
 R4 = "4.0"  # 4.0.1 and its editions; 4.3 is R4B
-WRITTEN = {"ResearchSubject": ("create", "update"), "GuidanceResponse": ("create", "update")}
+WRITTEN = {
+    "ResearchSubject": ("create", "update"),
+    "GuidanceResponse": ("create", "update"),
+    **dict.fromkeys(("ResearchStudy", "Device", "Provenance"), ("create",)),
+}
 # What is written where it can be.
 BESIDES = {"List": ("create", "update"), "AuditEvent": ("create",)}
 INSTEAD = {
@@ -205,8 +209,8 @@ def _writable(declared: Capabilities, without: Sequence[str]) -> Iterator[Findin
             yield Finding(
                 False,
                 f"{refused}.",
-                "Results cannot be posted there: have it allowed, or set CANDOR_FHIR_WRITE_URL to another server. "
-                f"With CANDOR_FHIR_WRITE_WITHOUT={kind}, {INSTEAD[kind]}.",
+                "Results cannot be posted there: have it allowed, or set CANDOR_FHIR_WRITE_URL to another server."
+                + (f" With CANDOR_FHIR_WRITE_WITHOUT={kind}, {INSTEAD[kind]}." if kind in INSTEAD else ""),
             )
     if declared.interactions and not declared.takes_transactions:
         yield Finding(True, "it declares no transactions: what belongs together is written piece by piece.")

@@ -12,7 +12,7 @@ from random import uniform
 from time import monotonic
 from types import TracebackType
 from typing import NamedTuple, Self
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import stamina
 
@@ -21,7 +21,7 @@ from service.fhir.decode import decode
 from service.fhir.write import encode
 from service.hospital.breaker import Paused
 from service.hospital.capabilities import Capabilities, read_capabilities
-from service.hospital.origins import Origin, absolute
+from service.hospital.origins import Origin, absolute, in_the_open
 from service.hospital.ports import Credentials, Params, Resource
 from service.hospital.refusals import Refused, Unsent, refusal
 from service.hospital.transport import Reply, Tls, Transport
@@ -48,6 +48,12 @@ class Server:
     page_size: int = 200
     seconds: float = 30.0  # for one request, and the time within which it is begun again
     attempts: int = 4
+
+    def __post_init__(self) -> None:
+        """Raises ``SettingError`` for credentials that could be read on the way."""
+        if self.credentials is not None and in_the_open(self.base):
+            host = urlsplit(self.base).hostname
+            raise SettingError(f"What lets us in would travel to {host} for all to read: set an https URL.")
 
 
 class Answer(NamedTuple):

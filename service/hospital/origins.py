@@ -96,6 +96,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def in_the_open(url: str) -> bool:
+    """Whether what is sent to a URL can be read on the way: plain http to another machine."""
+    there = urlsplit(url)
+    return there.scheme == "http" and not is_loopback(there.hostname or "")
+
+
 def _keeps_secrets(host: str) -> bool:
     """Raises ``ValueError`` for numbers that are no address as everybody writes it (octal, hexadecimal, too few)."""
     if ":" not in host and not _NUMBER.match(host):

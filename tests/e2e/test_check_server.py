@@ -13,9 +13,9 @@ from tests.e2e.test_command_line import SERVER, Candor
 
 WRITABLE = [{"code": "create"}, {"code": "update"}]
 KINDS = (
-    "AdverseEvent", "AllergyIntolerance", "Condition", "Consent", "Coverage", "DiagnosticReport", "GuidanceResponse",
-    "MedicationAdministration", "MedicationRequest", "MedicationStatement", "Observation", "Patient", "Procedure",
-    "RelatedPerson", "ResearchSubject",
+    "AdverseEvent", "AllergyIntolerance", "Condition", "Consent", "Coverage", "Device", "DiagnosticReport",
+    "GuidanceResponse", "MedicationAdministration", "MedicationRequest", "MedicationStatement", "Observation",
+    "Patient", "Procedure", "Provenance", "RelatedPerson", "ResearchStudy", "ResearchSubject",
 )  # fmt: skip
 
 
@@ -56,6 +56,17 @@ def test_a_server_that_takes_no_results(candor: Candor, play: Play, kind: str) -
     assert run.code == 3
     assert f"{kind} allows no create and no update." in run.out
     assert "set CANDOR_FHIR_WRITE_URL to another server." in run.out
+
+
+@pytest.mark.parametrize("kind", ["ResearchStudy", "Device", "Provenance"])
+def test_a_server_that_takes_no_part_of_a_result(candor: Candor, play: Play, kind: str) -> None:
+    """A result needs the study, the software and its Provenance there, for which nothing else can be done."""
+    play(kind)
+    run = candor("check")
+
+    assert run.code == 3
+    assert f"{kind} allows no create." in run.out
+    assert "CANDOR_FHIR_WRITE_WITHOUT" not in run.out.split(f"{kind} allows")[1].split("CANDOR_FHIR_URL:")[0]
 
 
 def test_types_that_a_server_does_not_keep(candor: Candor, play: Play) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from service.access import hospital_servers, signing_keys
-from service.config import Access, Settings, Token, Url, load_settings
+from service.advisors import trusted
+from service.config import Access, Settings, Token, Url, Urls, load_settings
 from service.errors import SettingError
 from service.hospital.keys import make_key
 from service.hospital.tokens import BackendServices
@@ -59,6 +60,33 @@ def test_a_token_is_for_the_host_that_it_was_issued_for(url: str, own: Token | N
 
     assert shown(servers.reads) == "Bearer t0ken"
     assert shown(servers.writes) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "access", "refused"),
+    [
+        ("http://fhir.hospital.example/r4", Access(token=TOKEN), True),
+        ("http://fhir.hospital.example/r4", Access(user="u", password=Token("p")), True),
+        ("http://127.0.0.1:8080/r4", Access(token=TOKEN), False),
+        ("http://localhost:8080/r4", Access(token=TOKEN), False),
+        ("http://fhir.hospital.example/r4", Access(), False),
+        ("https://fhir.hospital.example/r4", Access(token=TOKEN), False),
+    ],
+)
+def test_nothing_that_lets_us_in_travels_in_plain_text(url: str, access: Access, refused: bool) -> None:
+    """A token or a password for another machine needs https; without one there is nothing to hide."""
+    settings = Settings(fhir_url=Url(url), fhir=access)
+    if refused:
+        with pytest.raises(SettingError, match=r"to fhir\.hospital\.example for all to read: set an https URL"):
+            hospital_servers(settings)
+    else:
+        assert hospital_servers(settings).reads is not None
+
+
+def test_no_token_is_lent_in_plain_text() -> None:
+    """A server that CDS clients may name with a token of theirs has an https address."""
+    with pytest.raises(SettingError, match="CANDOR_FHIR_ALLOWED"):
+        trusted(Settings(fhir_allowed=Urls([Url("https://a.example/r4"), Url("http://b.example/r4")])))
 
 
 def test_certificates_go_with_the_host(tmp_path: Path) -> None:

@@ -122,27 +122,3 @@ async def test_a_server_that_cannot_be_reached(respx_mock: respx.MockRouter) -> 
     [line] = await told(Access())
 
     assert (line.good, line.later) == (False, True)
-
-
-@pytest.mark.parametrize(
-    ("url", "token", "told_so"),
-    [
-        ("http://fhir.hospital.example/r4", "x", True),
-        ("http://127.0.0.1:8080/r4", "x", False),
-        ("http://localhost:8080/r4", "x", False),
-        ("http://fhir.hospital.example/r4", None, False),
-        ("https://fhir.hospital.example/r4", "x", False),
-    ],
-)
-async def test_a_secret_in_plain_text(respx_mock: respx.MockRouter, url: str, token: str | None, told_so: bool) -> None:
-    """A token that would travel unencrypted to another machine is told; without one there is nothing to hide."""
-    respx_mock.post(f"{url}/Patient/_search").respond(json=BUNDLE)
-    access = Access(token=Token(token) if token else None)
-    server = hospital_servers(Settings(fhir_url=Url(url), fhir=access)).reads
-    assert server is not None
-
-    lines = await admission(server)
-
-    assert [line.what for line in lines] == [
-        "what lets us in travels to fhir.hospital.example for all to read."
-    ] * told_so
