@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from fhir.resources.R4B.bundle import Bundle
 
@@ -23,7 +24,8 @@ class Entries:
     def create(self, resource: Resource, identifier: str) -> str:
         """Make a resource unless one with ``identifier`` is there; return what others of the transaction call it."""
         full_url = f"urn:uuid:00000000-0000-4000-8000-{len(self._entries) + 1:012}"
-        request = {"method": "POST", "url": resource["resourceType"], "ifNoneExist": f"identifier={identifier}"}
+        unless = urlencode({"identifier": identifier}, safe=":/|")  # as it stands in an address
+        request = {"method": "POST", "url": resource["resourceType"], "ifNoneExist": unless}
         self._entries.append({"fullUrl": full_url, "resource": resource, "request": request})
         return full_url
 

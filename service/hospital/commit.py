@@ -15,7 +15,7 @@ from service.fhir.write_provenance import named_by_text
 from service.hospital.answers import Told, read_answers
 from service.hospital.capabilities import Capabilities
 from service.hospital.client import FhirClient
-from service.hospital.creation import heeds_condition, is_conditional, made_once
+from service.hospital.creation import condition, heeds_condition, is_conditional, made_once
 from service.hospital.matching import shows
 from service.hospital.pages import Found, all_pages
 from service.hospital.ports import Kept, Params, Resource
@@ -100,8 +100,8 @@ class HospitalShelf:
         """Look whether another writer made the same at the same moment: then ours goes, if it is not the older one."""
         if not made.done or not is_conditional(entry):
             return made
-        kind, (name, _, value) = entry["resource"]["resourceType"], entry["request"]["ifNoneExist"].partition("=")
-        first = min(await self.find(kind, [(name, value)]), key=_age, default=None)
+        kind = entry["resource"]["resourceType"]
+        first = min(await self.find(kind, condition(entry)), key=_age, default=None)
         if first is None or f"{kind}/{first['id']}" == made.reference:
             return made
         await self.remove(made.reference)
@@ -221,7 +221,7 @@ def _by_text(entry: Resource) -> Resource:
 def _kept(told: Told, request: Resource) -> Kept:
     match = _LOCATION.search(told.place or "")
     reference, version = (match[1], match[2]) if match else (request["url"], None)
-    there_before = request["method"] == "POST" and "ifNoneExist" in request and told.status == HTTPStatus.OK
+    there_before = told.status == HTTPStatus.OK and ("ifNoneExist" in request or "ifNoneMatch" in request)
     return Kept(reference, version or (_bare(told.version) if told.version else None), not there_before)
 
 

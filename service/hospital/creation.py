@@ -7,14 +7,20 @@ search is never used: on HAPI, racing ones leave two resources.
 from __future__ import annotations
 
 from hashlib import sha256
+from urllib.parse import parse_qsl
 
 from service.hospital.capabilities import Capabilities
-from service.hospital.ports import Resource
+from service.hospital.ports import Params, Resource
 
 
 def is_conditional(entry: Resource) -> bool:
     """Whether an entry of a transaction makes a resource unless a search finds one."""
     return "ifNoneExist" in entry["request"]
+
+
+def condition(entry: Resource) -> Params:
+    """Return the search that must find nothing, as parameters."""
+    return parse_qsl(entry["request"]["ifNoneExist"])
 
 
 def heeds_condition(entry: Resource, declared: Capabilities | None) -> bool:
@@ -28,7 +34,8 @@ def made_once(entry: Resource, declared: Capabilities | None) -> Resource:
     if not is_conditional(entry) or heeds_condition(entry, declared) or declared is None:
         return entry
     kind = entry["resource"]["resourceType"]
-    if not declared.types[kind].update_create:
+    # A server that ignores If-None-Match, too, would write over a status that a person has just set.
+    if kind == "ResearchSubject" or not declared.types[kind].update_create:
         return entry
     id_ = f"candor-{sha256(entry['request']['ifNoneExist'].encode()).hexdigest()[:40]}"
     request = {"method": "PUT", "url": f"{kind}/{id_}", "ifNoneMatch": "*"}

@@ -12,6 +12,7 @@ from pathlib import Path
 from service.fhir.decode import decode
 from service.fhir.write import encode
 from service.hospital.commit import resolve
+from service.hospital.creation import condition, is_conditional
 from service.hospital.matching import shows
 from service.hospital.ports import Kept, Params, Resource
 from service.hospital.refusals import Conflict
@@ -60,9 +61,8 @@ class LocalShelf:
     async def _write(self, entry: Resource, places: dict[str, str]) -> Kept:
         request, resource = entry["request"], resolve(entry["resource"], places)
         kind = resource["resourceType"]
-        if condition := request.get("ifNoneExist"):
-            name, _, value = condition.partition("=")
-            there = await self.find(kind, [(name, value)])
+        if is_conditional(entry):
+            there = await self.find(kind, condition(entry))
             if there:
                 kept = Kept(f"{kind}/{there[0]['id']}", there[0]["meta"]["versionId"], done=False)
                 places[entry.get("fullUrl", "")] = kept.reference

@@ -22,6 +22,8 @@ BASE = "https://fhir.hospital.example/r4"
 GUIDANCE = {"resourceType": "GuidanceResponse", "id": "g1", "meta": {"versionId": "3"}}
 KNOWN = Known(study="ResearchStudy/1", device="Device/1", guidance=GUIDANCE)
 FIRST = write_transaction(screening(), KNOWN, NOW)  # makes a ResearchSubject and a Provenance, changes the result
+# Makes a GuidanceResponse and a Provenance.
+RESULT = write_transaction(screening(), KNOWN._replace(guidance=None, takes_subjects=False), NOW)
 SUBJECT = "https://trial-screening.example/fhir/research-subject|NCT06722105.ho-001"
 
 
@@ -69,13 +71,14 @@ class Declaring:
             ]
             return httpx.Response(200, json={"resourceType": "Bundle", "entry": found})
         self.singles.append((request.method, path, request.headers.get("If-None-Match")))
-        return httpx.Response(201, headers={"Location": f"{BASE}/{path}/_history/1"})
+        status = int(self.status[:3])
+        return httpx.Response(status, headers={"Location": f"{BASE}/{path}/_history/1"})
 
 
-async def commit() -> dict[str, Kept]:
-    """Commit the first write, and return what became of it by type."""
+async def commit(transaction: dict[str, Any] = FIRST) -> dict[str, Kept]:
+    """Commit a write, the first one by default, and return what became of it by type."""
     async with FhirClient(Server(base=BASE)) as client:
-        kept = await HospitalShelf(client).commit(FIRST)
+        kept = await HospitalShelf(client).commit(transaction)
     return {one.reference.partition("/")[0]: one for one in kept}
 
 
@@ -104,14 +107,33 @@ async def test_a_server_that_takes_ids_gets_one_that_says_what_it_is(respx_mock:
     """Where only an update may create, the id follows from the identifier, and nothing that is there is overwritten."""
     server = Declaring(respx_mock, there=(), updateCreate=True)
 
-    first = await commit()
-    again = await commit()
+    first = await commit(RESULT)
+    again = await commit(RESULT)
 
-    request = request_of(server.sent, "ResearchSubject")
-    assert request["url"].startswith("ResearchSubject/candor-")
+    request = request_of(server.sent, "GuidanceResponse")
+    assert request["url"].startswith("GuidanceResponse/candor-")
     assert (request["method"], request["ifNoneMatch"]) == ("PUT", "*")
-    assert request["url"] == first["ResearchSubject"].reference == again["ResearchSubject"].reference
+    assert request["url"] == first["GuidanceResponse"].reference == again["GuidanceResponse"].reference
     assert request_of(server.sent, "Provenance") == {"method": "POST", "url": "Provenance"}
+
+
+async def test_a_subject_is_never_made_by_an_update(respx_mock: respx.MockRouter) -> None:
+    """A server may ignore ``If-None-Match`` as well: an update would then write over a status that a person has set."""
+    server = Declaring(respx_mock, there=(), updateCreate=True)
+
+    await commit()
+
+    assert request_of(server.sent, "ResearchSubject")["method"] == "POST"
+
+
+@pytest.mark.parametrize("transaction", [True, False], ids=["transaction", "singly"])
+async def test_an_update_that_wrote_over_something_made_nothing(
+    respx_mock: respx.MockRouter, *, transaction: bool
+) -> None:
+    """Where the server ignored ``If-None-Match`` and says 200, the resource was there: the write is decided anew."""
+    Declaring(respx_mock, status="200 OK", updateCreate=True, transaction=transaction)
+
+    assert not (await commit(RESULT))["GuidanceResponse"].done
 
 
 @pytest.mark.parametrize("there", [("ours",), ("ours", "theirs"), ()], ids=["alone", "older", "not found yet"])
@@ -140,7 +162,7 @@ async def test_an_id_that_is_taken_is_a_conflict(respx_mock: respx.MockRouter) -
     server = Declaring(respx_mock, status="412 Precondition Failed", updateCreate=True)
 
     with pytest.raises(Conflict):
-        await commit()
+        await commit(RESULT)
 
     assert server.singles == []
 
@@ -149,12 +171,8 @@ async def test_declared_to_have_no_transactions_it_is_not_sent_one(respx_mock: r
     """A server that declares only batches gets single writes at once, an id of ours with ``If-None-Match``."""
     server = Declaring(respx_mock, transaction=False, updateCreate=True)
 
-    await commit()
+    await commit(RESULT)
 
     assert server.sent == []
     by_type = {path.partition("/")[0]: (method, match) for method, path, match in server.singles}
-    assert by_type == {
-        "GuidanceResponse": ("PUT", None),
-        "ResearchSubject": ("PUT", "*"),
-        "Provenance": ("POST", None),
-    }
+    assert by_type == {"GuidanceResponse": ("PUT", "*"), "Provenance": ("POST", None)}

@@ -11,6 +11,7 @@ from service.eligibility.findings import Reason
 from service.eligibility.results import Missing, Status
 from service.fhir.whose_status import says_we_wrote
 from service.fhir.write import Known, encode, write_transaction
+from service.fhir.write_entries import Entries
 from service.fhir.write_guidance import read_view, view_of
 from tests.screenings import NOW, screening
 
@@ -48,6 +49,16 @@ def test_every_resource_fits_the_schema_of_r4(fhir_schema: Callable[[dict[str, A
     for known in (Known(), KNOWN, KNOWN._replace(person_status="screening")):
         transaction = write_transaction(screening(), known, NOW)
         fhir_schema(json.loads(encode(transaction)))
+
+
+def test_a_condition_is_written_as_in_an_address() -> None:
+    """What would part a search, or end it, is escaped in the condition under which something is made."""
+    made = Entries()
+    made.create({"resourceType": "Device"}, "https://a.example/x?a=1&b#c|é 1")
+
+    [entry] = made.transaction()["entry"]
+
+    assert entry["request"]["ifNoneExist"] == "identifier=https://a.example/x%3Fa%3D1%26b%23c|%C3%A9+1"
 
 
 def test_a_later_write_names_the_versions_it_was_decided_on() -> None:
