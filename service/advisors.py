@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from typing import NamedTuple
 
-from service.access import hospital_servers
 from service.cds.advise import Advisor
 from service.cds.clients import Client, Gate, load_clients, load_keys
 from service.cds.door import CdsHooks
@@ -27,7 +25,7 @@ from service.store.store import SqlStore
 from service.study.load import load_vocabulary
 from service.trust.key_sets import Jwk, KeySets
 
-_SECONDS = 5.0  # for one request: a clinician waits
+_SECONDS, _ATTEMPTS = 5.0, 2  # for one request: a clinician waits
 
 
 class Trusted(NamedTuple):
@@ -52,20 +50,18 @@ def trusted(settings: Settings) -> Trusted:
 
 @asynccontextmanager
 async def cds_hooks(
-    settings: Settings, screeners: Mapping[str, Screener], store: SqlStore, listed: Trusted
+    settings: Settings, screeners: Mapping[str, Screener], store: SqlStore, listed: Trusted, ours: FhirClient | None
 ) -> AsyncIterator[CdsHooks]:
-    """Give the CDS services of the studies."""
+    """Give the CDS services of the studies; ``ours`` is the hospital's own server, which clients may name too."""
     async with AsyncExitStack() as stack:
         tls = Tls(authorities=settings.fhir.ca_file) if settings.fhir.ca_file else None
         keys = await stack.enter_async_context(PublishedKeys(tls))
-        clients, trails = {}, {}
-        for server in _servers(settings, tls):
-            origin = Origin.parse(server.base)
-            clients[origin] = await stack.enter_async_context(FhirClient(server))
+        clients, trails = await _clients(settings, stack, tls, ours), {}
+        for origin, client in clients.items():
             # Not on the server itself: the token that a client lends is for reading.
-            trail = AuditTrail(clients[origin].base, None, settings.home / "reads.ndjson")
+            trail = AuditTrail(client.base, None, settings.home / "reads.ndjson")
             trails[origin] = await stack.enter_async_context(trail)
-        ours = Origin.parse(settings.fhir_url) if settings.fhir_url else None
+        own = Origin.parse(ours.base) if ours is not None else None
         vocabulary = load_vocabulary(mappings(settings), settings.site)
         advisors = {}
         for name, screener in screeners.items():
@@ -73,7 +69,7 @@ async def cds_hooks(
             advisors[name] = Advisor(
                 screener=screener,
                 templates=templates(plan.by_patient(PATIENT_ID)),
-                servers=LentServers(clients, trails, ours, screener.study, plan),
+                servers=LentServers(clients, trails, own, screener.study, plan),
                 cards=store,
                 budget=settings.cds_budget_ms / 1000,
                 worklist=f"{settings.public}/worklist",
@@ -88,8 +84,14 @@ async def cds_hooks(
         yield CdsHooks(advisors=advisors, gate=gate, cards=store, public_url=settings.public)
 
 
-def _servers(settings: Settings, tls: Tls | None) -> list[Server]:
+async def _clients(
+    settings: Settings, stack: AsyncExitStack, tls: Tls | None, ours: FhirClient | None
+) -> dict[Origin, FhirClient]:
     """Return the servers that a client may name; none has credentials of ours: a client lends its own."""
-    reads = hospital_servers(settings).reads
-    listed = [Server(base=url, tls=tls) for url in settings.fhir_allowed] + ([reads] if reads is not None else [])
-    return [replace(server, credentials=None, seconds=_SECONDS, attempts=2) for server in listed]
+    clients = {}
+    for url in settings.fhir_allowed:
+        server = Server(base=url, tls=tls, seconds=_SECONDS, attempts=_ATTEMPTS)
+        clients[Origin.parse(url)] = await stack.enter_async_context(FhirClient(server))
+    if ours is not None and not in_the_open(ours.base):
+        clients[Origin.parse(ours.base)] = ours.lent(None, seconds=_SECONDS, attempts=_ATTEMPTS)
+    return clients

@@ -25,7 +25,7 @@ from service.config import Settings
 from service.errors import SettingError
 from service.hospital.keys import jwks
 from service.screeners import mappings, screener
-from service.servers import connected
+from service.servers import entered, joining
 from service.store.store import SqlStore, open_store
 from service.study.load import study_ids
 from service.triggers import triggers
@@ -57,18 +57,19 @@ def create_app(settings: Settings, store: SqlStore) -> FastAPI:
         async with AsyncExitStack() as stack:
             # Judging holds the interpreter's lock: more threads would only keep the event loop waiting longer.
             worker = stack.enter_context(ThreadPoolExecutor(1, "screening"))
-            join = await stack.enter_async_context(connected(settings, store))
+            hospital = await stack.enter_async_context(entered(settings))
+            join = await stack.enter_async_context(joining(settings, hospital, store))
             by_study = {each.study.record.id: replace(join(each), worker=worker) for each in screeners}
             lease = timedelta(seconds=settings.lease_seconds)
             kept = None if settings.retention_days is None else timedelta(days=settings.retention_days)
-            told = await stack.enter_async_context(triggers(settings, tuple(by_study), store))
+            told = triggers(settings, tuple(by_study), store, hospital.reads) if hospital.reads is not None else None
             jobs = Jobs(store, by_study, told.look.run if told else None)
             crew = Worker(jobs, lease, settings.workers, kept)
             await stack.enter_async_context(crew.started())
             if told is not None and told.patrol is not None:
                 await stack.enter_async_context(told.patrol.started())
             desk = Desk(crew, settings.max_queue)
-            cds = await stack.enter_async_context(cds_hooks(settings, by_study, store, clients))
+            cds = await stack.enter_async_context(cds_hooks(settings, by_study, store, clients, hospital.reads))
             yield Service(
                 screeners=by_study,
                 limits=limits,

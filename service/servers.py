@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from service.access import hospital_servers
 from service.config import Settings
@@ -27,6 +28,13 @@ from service.screeners import mappings
 from service.screening.patient import Screener
 from service.screening.ports import Pulled, Written
 from service.study.load import load_vocabulary
+
+
+class Clients(NamedTuple):
+    """The hospital's servers, as ``Servers`` names them."""
+
+    reads: FhirClient | None
+    writes: FhirClient | None  # the very same client where it is the same server
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +118,27 @@ def _results(settings: Settings, shelf: Shelf, versions: SubjectVersions | None)
 
 
 @asynccontextmanager
-async def connected(
-    settings: Settings, versions: SubjectVersions | None = None
+async def entered(settings: Settings) -> AsyncIterator[Clients]:
+    """Give the clients of the servers that the settings name: one for each, whatever it is used for."""
+    servers = hospital_servers(settings)
+    async with AsyncExitStack() as stack:
+        reads = await stack.enter_async_context(FhirClient(servers.reads)) if servers.reads else None
+        if servers.writes is None or servers.writes is servers.reads:
+            yield Clients(reads, reads)
+        else:
+            yield Clients(reads, await stack.enter_async_context(FhirClient(servers.writes)))
+
+
+@asynccontextmanager
+async def joining(
+    settings: Settings, clients: Clients, versions: SubjectVersions | None = None
 ) -> AsyncIterator[Callable[[Screener], Screener]]:
-    """Give what joins a screener to the servers that the settings name: each is entered once, whatever the studies.
+    """Give what joins a screener to the servers.
 
     ``versions`` remembers what was written; without it the server's own resources tell.
     """
-    servers = hospital_servers(settings)
+    reader, writer = clients
     async with AsyncExitStack() as stack:
-        reader = await stack.enter_async_context(FhirClient(servers.reads)) if servers.reads else None
-        if servers.writes is None or servers.writes is servers.reads:
-            writer = reader
-        else:
-            writer = await stack.enter_async_context(FhirClient(servers.writes))
         trail = await stack.enter_async_context(_trail(settings, reader, writer)) if reader is not None else None
         shelf = _shelf(settings, writer) if writer is not None else None
 
@@ -136,4 +151,11 @@ async def connected(
                 joined = replace(joined, results=_results(settings, shelf, versions))
             return joined
 
+        yield join
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Callable[[Screener], Screener]]:
+    """Give what joins a screener to the servers that the settings name, where nothing else is done with them."""
+    async with entered(settings) as clients, joining(settings, clients) as join:
         yield join

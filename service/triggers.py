@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from service.access import hospital_servers
@@ -61,22 +61,15 @@ async def registered(settings: Settings) -> AsyncIterator[Subscriptions]:
         yield Subscriptions(client, criteria_for(_plans(settings)), endpoint)
 
 
-@asynccontextmanager
-async def triggers(settings: Settings, studies: Sequence[str], store: SqlStore) -> AsyncIterator[Triggers | None]:
-    """Give what a service needs for notifications; ``None`` without a hospital's server."""
-    reads = hospital_servers(settings).reads
-    if reads is None:
-        yield None
-        return
-    async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(FhirClient(reads))
-        plans = _plans(settings)
-        ours = Subscriptions(client, criteria_for(plans), f"{settings.public}{PATH}")
-        watched = HospitalChanges(client, plans, ours)
-        patrol = None
-        if settings.public_url is not None:
-            patrol = Patrol(watched, store, settings.subscription_poll_seconds)
-        yield Triggers(Look(watched, store, studies), patrol, settings, store)
+def triggers(settings: Settings, studies: Sequence[str], store: SqlStore, client: FhirClient) -> Triggers:
+    """Return what a service needs for notifications of the hospital's server."""
+    plans = _plans(settings)
+    ours = Subscriptions(client, criteria_for(plans), f"{settings.public}{PATH}")
+    watched = HospitalChanges(client, plans, ours)
+    patrol = None
+    if settings.public_url is not None:
+        patrol = Patrol(watched, store, settings.subscription_poll_seconds)
+    return Triggers(Look(watched, store, studies), patrol, settings, store)
 
 
 def _near(settings: Settings) -> bool:

@@ -102,10 +102,20 @@ class FhirClient:
     ) -> None:
         await self._transport.__aexit__(kind, error, trace)
 
-    def lent(self, credentials: Credentials | None) -> FhirClient:
-        """Return a client for the same server and over the same connections, let in by other credentials."""
+    def lent(
+        self, credentials: Credentials | None, *, seconds: float | None = None, attempts: int | None = None
+    ) -> FhirClient:
+        """Return a client for the same server and over the same connections, let in by other credentials.
+
+        ``seconds`` is the time within which a request is begun again, ``attempts`` how often; as here by default.
+        """
         other = copy(self)
-        other.server = replace(self.server, credentials=credentials)
+        other.server = replace(
+            self.server,
+            credentials=credentials,
+            seconds=seconds or self.server.seconds,
+            attempts=attempts or self.server.attempts,
+        )
         return other
 
     @property

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import respx
 import structlog
 
-from service.config import Settings
+from service.config import Access, Settings, Token, Url
 from service.logs import log_to_stderr
+from tests.cds import EHR, SERVICE, Ehr, call, lent, of_today
 from tests.e2e.conftest import served
 from tests.verdicts import as_json
 
@@ -28,6 +31,21 @@ def test_the_service_is_composed_of_the_shipped_study(sample: dict[str, dict[str
     assert [study["id"] for study in studies] == ["NCT06722105"]
     assert (answer.status_code, answer.json()["status"]) == (200, "candidate")
     assert refused.status_code == 409
+
+
+def test_the_hospitals_server_has_one_client(sample: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    """What was learnt of the server by a token that a CDS client lent is known where our own is used."""
+    chart = of_today(sample["01-shown-in-full"])
+    settings = Settings(home=tmp_path, fhir_url=Url(EHR), fhir=Access(token=Token("our-own")))
+    with served(settings) as http, respx.mock(assert_all_called=False) as router:
+        refused = router.post(EHR).respond(405)
+        ehr = Ehr(router, chart)
+        lending = http.post(SERVICE, json=call(chart, **lent()))
+        screened = http.post("/api/v1/screenings", json={"patient": "demo-01", "as_of": "2026-11-23"})
+
+    assert (lending.status_code, screened.status_code) == (200, 200)
+    assert ehr.shown == {"Bearer lent-token-4711", "Bearer our-own"}
+    assert refused.call_count == 1  # the batch, which is not tried again
 
 
 def test_only_known_fields_reach_the_log(capsys: pytest.CaptureFixture[str]) -> None:

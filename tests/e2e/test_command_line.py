@@ -239,7 +239,8 @@ def test_check_names_a_setting_that_does_not_exist(candor: Candor, monkeypatch: 
 def capability(version: str, *writable: str) -> dict[str, Any]:
     """Give what a server says of itself."""
     interactions = [{"code": code} for code in ("read", "create", "update")]
-    resources = [{"type": kind, "interaction": interactions} for kind in writable]
+    kinds = ("ResearchStudy", "Device", "Provenance", *writable)
+    resources = [{"type": kind, "interaction": interactions} for kind in kinds]
     return {"resourceType": "CapabilityStatement", "fhirVersion": version, "rest": [{"resource": resources}]}
 
 

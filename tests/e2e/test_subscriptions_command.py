@@ -16,7 +16,10 @@ from tests.hospital import BASE, searchset
 
 Json = dict[str, Any]
 PUBLIC = "https://candor.example"
-KINDS = ("Patient", "Observation", "Condition", "ResearchSubject", "GuidanceResponse", "List", "AuditEvent")
+KINDS = (
+    "AuditEvent", "Condition", "Device", "GuidanceResponse", "List", "Observation", "Patient", "Provenance",
+    "ResearchStudy", "ResearchSubject",
+)  # fmt: skip
 
 
 class Played:
