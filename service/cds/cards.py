@@ -54,7 +54,7 @@ def write_card(
             },
         },
     }
-    if not may_be_listed(pulled, study, server):
+    if not screening.permission_unknown and not may_be_listed(pulled, study, server):
         card |= {
             "suggestions": [suggest(screening, pulled.resources, id_, words)],
             "selectionBehavior": "at-most-one",

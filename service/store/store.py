@@ -82,7 +82,7 @@ class SqlStore:
         await self.database.run(jobs.end, self._now(), claim)
 
     async def superseded(self, claim: Claim) -> bool:
-        """Whether a later job has the same lane."""
+        """Whether a job has nothing to do any more."""
         return await self.database.run(jobs.superseded, claim)
 
     async def document(self, claim: Claim) -> bytes:

@@ -85,7 +85,10 @@ class Store(Protocol):
         ...
 
     async def superseded(self, claim: Claim) -> bool:
-        """Whether a later job has the same lane: what this one would post is no longer the newest."""
+        """Whether what the job would post is no longer the newest.
+
+        A later job has the same lane, or a later screening of the patient says that there is no result any more.
+        """
         ...
 
     async def document(self, claim: Claim) -> bytes:

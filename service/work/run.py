@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import takewhile
 from uuid import uuid4
 
 from service import metrics
@@ -23,7 +22,6 @@ from service.work.orders import PostOrder, ScreenOrder, read_post_order, read_sc
 from service.work.ports import Store
 
 SUPERSEDED, REFUSED = "superseded", "refused"
-_EVER = timedelta(days=36_500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ class Jobs:
         if screener.results is None:
             raise Never("No server to write to is configured: set CANDOR_FHIR_WRITE_URL or CANDOR_FHIR_URL.")
         kept = await self.store.document(claim)
-        if await self.store.superseded(claim) or await self._refused_since(claim, order):
+        if await self.store.superseded(claim):
             done, told = False, not_posted(kept, SUPERSEDED)
         else:
             written = await screener.post(self._read(kept, order), order.person, listed=order.listed)
@@ -91,12 +89,6 @@ class Jobs:
         if claim.kind is Kind.POST:
             said = not_posted(await self.store.document(claim), REFUSED)
         await self.store.park(claim, reason, said)
-
-    async def _refused_since(self, claim: Claim, order: PostOrder) -> bool:
-        """Whether the patient could not be screened after this result: opposed since then, or replaced."""
-        newest_first = await self.store.recent(order.study, order.patient, _EVER)
-        newer = takewhile(lambda each: each.id != claim.screening, newest_first)
-        return any(each.error is not None for each in newer)
 
     def _screener(self, study: str) -> Screener:
         if study not in self.screeners:

@@ -159,6 +159,14 @@ def test_where_subjects_may_be_missing_none_is_suggested(candidate: dict[str, An
     assert "suggestions" not in card_of(candidate, pulled=pulled)
 
 
+@pytest.mark.parametrize(("kind", "free"), [("Consent", False), ("Flag", False), ("Observation", True)])
+def test_who_may_be_opposed_is_not_suggested(candidate: dict[str, Any], kind: str, *, free: bool) -> None:
+    """Where an opposition to research may have been withheld, nobody is told to put the patient on the list."""
+    card = card_of(candidate, warnings=(Warning_("records-incomplete", kind, ""),))
+
+    assert ("suggestions" in card) is free
+
+
 def test_text_of_a_chart_cannot_format_a_card() -> None:
     """A unit as a record gave it shows as it is: no HTML, no link, no further row."""
     said = "<b>kg</b> | [click](https://evil.example)\n| x | y |"
