@@ -98,6 +98,13 @@ class Index:
         return self._by_address.get(without_version(reference))
 
 
+def version_of(resource: Resource) -> str | None:
+    """The version of a resource as its server tells it."""
+    meta = resource.get("meta")
+    version = meta.get("versionId") if isinstance(meta, dict) else None
+    return version if isinstance(version, str) and version else None
+
+
 def identifiers(resource: Resource) -> list[tuple[str | None, str]]:
     """The (system, value) pairs of a resource's identifiers."""
     found = resource.get("identifier")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from service.eligibility.moment import read_when
 from service.eligibility.study import Study
 from service.fhir.copies import Copy, one_of_each, source_of
-from service.fhir.references import Located, addresses, identifiers, relative, without_version
+from service.fhir.references import Located, addresses, identifiers, reference_in, relative, version_of, without_version
 from service.fhir.write_guidance import View, read_view
 from service.fhir.write_names import device_identifier, guidance_identifier
 
@@ -44,7 +45,7 @@ def _own(
         if contested or not says_we_wrote(view, subject):
             continue
         names = addresses(subject, full_url, None)
-        if not others_since((each for each in each_once if _targets(each, names)), guidance, study):
+        if bear_out((each for each in each_once if _targets(each, names)), guidance, subject, study):
             yield source_of(subject, full_url)
 
 
@@ -55,15 +56,16 @@ def _targets(provenance: Resource, names: set[str]) -> bool:
 
 def is_about(subject: Resource, study: Study, references: Collection[str]) -> bool:
     """Whether a ResearchSubject belongs to ``study``, known on the server as ``references`` (``Type/id``)."""
-    named = subject.get("study", {})
-    if relative(named.get("reference", "")) in references:
+    named = subject.get("study")
+    if relative(reference_in(named) or "") in references:
         return True
-    return named.get("identifier", {}).get("value") in study.record.identifiers.values()
+    numbers = identifiers(named) if isinstance(named, dict) else []
+    return any(value in study.record.identifiers.values() for _, value in numbers)
 
 
 def versioned(subject: Resource) -> str | None:
     """Return ``ResearchSubject/id/_history/version``; ``None`` where the server tells no version."""
-    version = subject.get("meta", {}).get("versionId")
+    version = version_of(subject)
     return f"ResearchSubject/{subject['id']}/_history/{version}" if version else None
 
 
@@ -78,9 +80,25 @@ def says_we_wrote(view: View | None, subject: Resource) -> bool:
     return view.status == subject.get("status") or (view.replaces is not None and view.replaces == versioned(subject))
 
 
-def others_since(provenances: Iterable[Resource], guidance: Resource, study: Study) -> bool:
-    """Whether anyone else put on record, since ``guidance`` was written, that they changed the subject."""
-    return any(not _is_ours(item, guidance, study) and _is_newer(item, guidance) for item in provenances)
+def bear_out(provenances: Iterable[Resource], guidance: Resource, subject: Resource, study: Study) -> bool:
+    """Whether the Provenances of the subject agree that we wrote its status, as ``guidance`` says.
+
+    Nobody else may have put a later change on record. And where the status was to replace one of ours, our
+    Provenance of that write has to be there, for a person may have set the same after a write that was broken off.
+    """
+    view = read_view(guidance)
+    if view is None:
+        return False
+    written = view.replaces in (None, versioned(subject))
+    try:
+        for each in provenances:
+            if _is_ours(each, guidance, study):
+                written = written or _is_of_this_write(each, guidance)
+            elif _is_newer(each, guidance):
+                return False
+    except (AttributeError, KeyError, TypeError):  # what is not as FHIR has it bears out nothing
+        return False
+    return written
 
 
 def _is_ours(provenance: Resource, guidance: Resource, study: Study) -> bool:
@@ -104,8 +122,17 @@ def _is_newer(provenance: Resource, guidance: Resource) -> bool:
     )
 
 
+def _is_of_this_write(provenance: Resource, guidance: Resource) -> bool:
+    """By our own clock, of which the result tells the seconds; the Provenance is written last."""
+    recorded, written = _instant(provenance.get("recorded")), _instant(guidance.get("occurrenceDateTime"))
+    return recorded is not None and written is not None and recorded >= written
+
+
 def _not_before(theirs: Any, ours: Any) -> bool:
-    one, other = read_when(theirs), read_when(ours)
-    if one is None or other is None or one.instant is None or other.instant is None:
-        return True
-    return one.instant >= other.instant
+    one, other = _instant(theirs), _instant(ours)
+    return one is None or other is None or one >= other
+
+
+def _instant(text: Any) -> datetime | None:
+    when = read_when(text)
+    return when.instant if when else None

@@ -56,7 +56,7 @@ def write_transaction(screening: Screening, known: Known, now: datetime, *, as_t
     with ``ifMatch``, what does not is made with ``ifNoneExist``. ``as_text``: see ``write_provenance``.
     """
     ours = known.subject if known.person_status is None else None
-    replaces = versioned(ours) if ours is not None and ours["status"] != screening.status else None
+    replaces = versioned(ours) if ours is not None and ours.get("status") != screening.status else None
     view = view_of(screening, known.person_status, replaces)
     entries = Entries()
     study = put_study(entries, screening.study, known.study)
@@ -95,9 +95,9 @@ def put_device(entries: Entries, study: Study, known: str | None) -> str:
 
 def _put_subject(entries: Entries, screening: Screening, subject: Resource | None, study: str) -> str:
     if subject is not None:
-        if subject["status"] == screening.status:
+        if subject.get("status") == screening.status:
             return f"ResearchSubject/{subject['id']}"
-        return entries.update(subject, subject | {"status": screening.status.value})
+        return entries.amend(subject, {"status": screening.status.value})
     fresh = write_subject(screening, study)
     return entries.create(fresh, token(subject_identifier(screening.study, screening.patient)))
 

@@ -95,7 +95,14 @@ def write_guidance(screening: Screening, view: View, device: str, now: datetime)
 
 
 def read_view(guidance: Resource) -> View | None:
-    """Read the view back; ``None`` for a GuidanceResponse that holds none of ours."""
+    """Read the view back; ``None`` for a GuidanceResponse that holds none as we write it."""
+    try:
+        return _read_view(guidance)
+    except (AttributeError, KeyError, TypeError):  # a server may hold anything anywhere
+        return None
+
+
+def _read_view(guidance: Resource) -> View | None:
     contained = guidance.get("contained", [])
     parameters = next((item for item in contained if item.get("resourceType") == "Parameters"), None)
     if parameters is None:
@@ -107,10 +114,10 @@ def read_view(guidance: Resource) -> View | None:
             criteria[parameter["name"]] = _read_criterion(parameter["part"])
         else:
             values[parameter["name"]] = _value(parameter)
-    if not {"status", "rules"} <= values.keys():
+    status, rules = values.get("status"), values.get("rules")
+    if not (isinstance(status, str) and isinstance(rules, str)):
         return None
-    theirs, replaces = values.get("person-status"), values.get("replaces")
-    return View(values["status"], values.get("priority"), values["rules"], criteria, theirs, replaces)
+    return View(status, values.get("priority"), rules, criteria, values.get("person-status"), values.get("replaces"))
 
 
 def _write_view(view: View) -> list[Resource]:

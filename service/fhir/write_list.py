@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from service.eligibility.results import Screening
-from service.fhir.references import relative
+from service.fhir.codings import codings_of
+from service.fhir.references import reference_in, relative
 from service.fhir.write import Known, put_device, put_study
 from service.fhir.write_entries import Entries, Resource
 from service.fhir.write_names import list_identifier, token
@@ -24,7 +26,8 @@ def write_list(screening: Screening, known: Known, item: str, now: datetime) -> 
     nowhere else, our own view of it is the entry's flag.
     """
     old = known.listing or {}
-    mine = next((entry for entry in old.get("entry", []) if _item(entry) == item), None)
+    lines = _list(old.get("entry"))
+    mine = next((entry for entry in lines if _item(entry) == item), None)
     if mine is None and screening.priority not in _LISTED:
         return None
     first = {"item": {"reference": item}, "date": now.isoformat(timespec="seconds")}
@@ -34,13 +37,13 @@ def write_list(screening: Screening, known: Known, item: str, now: datetime) -> 
         return None
     entries = Entries()
     device = put_device(entries, screening.study, known.device)
-    others = [entry for entry in old.get("entry", []) if entry is not mine]
+    others = [entry for entry in lines if entry is not mine]
     changed = {"source": {"reference": device}, "entry": sorted([*others, line], key=_place)}
     if known.listing is None:
         study = put_study(entries, screening.study, known.study)
         entries.create(_empty_list(screening, study) | changed, token(list_identifier(screening.study)))
     else:
-        entries.update(old, old | changed)
+        entries.amend(old, changed)
     return entries.transaction()
 
 
@@ -64,17 +67,22 @@ def _empty_list(screening: Screening, study: str) -> Resource:
 
 def _flagged(entry: Resource, view: str | None) -> Resource:
     """Return the entry with our view of a person's status as its flag, beside what others say there."""
-    flag = entry.get("flag", {})
-    codings = [coding for coding in flag.get("coding", []) if coding.get("system") != _VIEW]
+    flag = entry["flag"] if isinstance(entry.get("flag"), dict) else {}
+    codings = [coding for coding in codings_of(flag) if coding.get("system") != _VIEW]
     if view is not None:
         codings.append({"system": _VIEW, "code": view})
     rest = {name: value for name, value in flag.items() if name != "coding"} | ({"coding": codings} if codings else {})
     return {name: value for name, value in entry.items() if name != "flag"} | ({"flag": rest} if rest else {})
 
 
+def _list(entries: Any) -> list[Resource]:
+    """Return the lines of a list, of which other tools may have made anything."""
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
 def _item(entry: Resource) -> str:
     """Return ``Type/id`` of what an entry is about."""
-    return relative(entry.get("item", {}).get("reference", ""))
+    return relative(reference_in(entry.get("item")) or "")
 
 
 def _place(entry: Resource) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 import stamina
 
 from service.errors import Never, ServerError, TryLater
+from service.fhir.references import version_of
 from service.fhir.write_provenance import named_by_text
 from service.hospital.answers import Told, read_answers
 from service.hospital.capabilities import Capabilities
@@ -58,7 +59,11 @@ class HospitalShelf:
 
     def _check(self, kind: str, params: Params, resource: Resource) -> bool:
         """Stop at the first resource that was not asked for: what follows may be everybody's."""
-        if resource.get("resourceType") == kind and shows(resource, params) is False:
+        if resource.get("resourceType") != kind:
+            return True
+        if not isinstance(resource.get("id"), str):
+            raise Never(f"{self._client.host} gave a {kind} without an id.")
+        if shows(resource, params) is False:
             names = " and ".join(name for name, _ in params)
             raise Never(
                 f"{self._client.host} answered a search of {kind} with one that does not show what was asked for: "
@@ -105,7 +110,7 @@ class HospitalShelf:
         if first is None or f"{kind}/{first['id']}" == made.reference:
             return made
         await self.remove(made.reference)
-        return Kept(f"{kind}/{first['id']}", first.get("meta", {}).get("versionId"), done=False)
+        return Kept(f"{kind}/{first['id']}", version_of(first), done=False)
 
     async def _send(self, entries: list[Resource]) -> list[Kept]:
         if not self.takes_transactions:
@@ -209,7 +214,8 @@ def _turn(entry: Resource) -> int:
 
 
 def _age(resource: Resource) -> tuple[str, str]:
-    return str(resource.get("meta", {}).get("lastUpdated", "")), str(resource["id"])
+    meta = resource.get("meta")
+    return str(meta.get("lastUpdated", "") if isinstance(meta, dict) else ""), str(resource["id"])
 
 
 def _by_text(entry: Resource) -> Resource:

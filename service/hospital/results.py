@@ -11,7 +11,7 @@ from http import HTTPStatus
 from service.eligibility.results import Screening
 from service.eligibility.study import Study
 from service.errors import Never, ServerError
-from service.fhir.whose_status import is_about, others_since, says_we_wrote, versioned
+from service.fhir.whose_status import bear_out, is_about, says_we_wrote, versioned
 from service.fhir.write import Known, write_transaction
 from service.fhir.write_guidance import read_view, view_of
 from service.fhir.write_names import device_identifier, guidance_identifier, registry_number, subject_identifier, token
@@ -103,7 +103,7 @@ async def _write_result(
     as_text: bool,
 ) -> list[Kept]:
     """Write what is about the patient alone. Raises ``Conflict`` where another writer was first with any of it."""
-    kept = await _commit(shelf, screening, known, now, as_text=as_text)
+    kept = await shelf.commit(write_transaction(screening, known, now, as_text=as_text))
     for one in kept:
         if versions is not None and one.done and one.version and one.reference.startswith("ResearchSubject/"):
             await versions.wrote(f"{one.reference}/_history/{one.version}")
@@ -173,7 +173,7 @@ async def _find_ours(shelf: Shelf, study: Study, patient: str, references: set[s
         elsewhere = references and not is_about(subject, study, references)  # without: the study was just made
         if elsewhere or shows(subject, [("individual", patient)]) is False:
             raise Never(
-                "The ResearchSubject that bears our identifier for this patient is about another patient or study, "
+                "The ResearchSubject that bears our identifier for this patient does not name this patient and study, "
                 "as after a merge of patients: nothing is written. Put it right, or delete it or that identifier."
             )
     return named
@@ -193,7 +193,7 @@ async def _is_persons(
     if guidance is None or not says_we_wrote(read_view(guidance), subject):
         return True
     provenances = await shelf.find("Provenance", [("target", f"ResearchSubject/{subject['id']}")])
-    return others_since(provenances, guidance, study)
+    return not bear_out(provenances, guidance, subject, study)
 
 
 def _is_unchanged(screening: Screening, known: Known) -> bool:
@@ -203,13 +203,6 @@ def _is_unchanged(screening: Screening, known: Known) -> bool:
         return False
     stored = read_view(known.guidance)
     return stored is not None and stored.same_as(view_of(screening))
-
-
-async def _commit(shelf: Shelf, screening: Screening, known: Known, now: datetime, *, as_text: bool) -> list[Kept]:
-    for resource in (known.subject, known.guidance):
-        if resource is not None and "versionId" not in resource.get("meta", {}):
-            raise Never(f"The server tells no version of {resource['resourceType']}: nothing is written over it.")
-    return await shelf.commit(write_transaction(screening, known, now, as_text=as_text))
 
 
 def _id(resource: Resource) -> str:

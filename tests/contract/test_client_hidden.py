@@ -50,8 +50,13 @@ class Withholding(LocalShelf):
 @pytest.mark.parametrize("guidance", [True, False], ids=["with our result", "without"])
 @pytest.mark.parametrize(
     "changed",
-    [{"individual": {"reference": "Patient/survivor"}}, {"study": {"reference": "ResearchStudy/other"}}],
-    ids=["another patient", "another study"],
+    [
+        {"individual": {"reference": "Patient/survivor"}},
+        {"individual": None},
+        {"study": {"reference": "ResearchStudy/other"}},
+        {"study": None},
+    ],
+    ids=["another patient", "no patient", "another study", "no study"],
 )
 async def test_a_subject_of_ours_that_somebody_else_has_now(
     tmp_path: Path, changed: dict[str, Any], *, guidance: bool
@@ -65,7 +70,7 @@ async def test_a_subject_of_ours_that_somebody_else_has_now(
         await shelf.remove(f"GuidanceResponse/{result['id']}")
     before = await everything(shelf)
 
-    with pytest.raises(Never, match="about another patient or study"):
+    with pytest.raises(Never, match="does not name this patient and study"):
         await write_back(shelf, screening(Status.CANDIDATE), now=LATER)
 
     assert await everything(shelf) == before
