@@ -19,6 +19,7 @@ from service.errors import CandorError, DefinitionError, SettingError, TryLater
 from service.hospital.capabilities import Capabilities
 from service.hospital.client import FhirClient, Server
 from service.hospital.plan import plan_for
+from service.hospital.scopes import WRITTEN
 from service.screeners import load, mappings
 from service.store.database import examine
 from service.study.checks import check_study
@@ -27,13 +28,7 @@ from service.subscriptions.ports import Standing
 from service.triggers import registered
 
 R4 = "4.0"  # 4.0.1 and its editions; 4.3 is R4B
-WRITTEN = {
-    "ResearchSubject": ("create", "update"),
-    "GuidanceResponse": ("create", "update"),
-    **dict.fromkeys(("ResearchStudy", "Device", "Provenance"), ("create",)),
-}
-# What is written where it can be.
-BESIDES = {"List": ("create", "update"), "AuditEvent": ("create",)}
+BESIDES = {"List", "AuditEvent"}  # what is written where it can be
 INSTEAD = {
     "ResearchSubject": "the status stands in the GuidanceResponse, and the List names the patient",
     "GuidanceResponse": "what it would hold is kept under CANDOR_HOME",
@@ -196,8 +191,8 @@ def _readable(declared: Capabilities, kinds: Sequence[str]) -> Iterator[Finding]
 
 
 def _writable(declared: Capabilities, without: Sequence[str]) -> Iterator[Finding]:
-    for kind, needed in (WRITTEN | BESIDES).items():
-        lacking = declared.lacks(kind, needed)
+    for kind, actions in WRITTEN.items():
+        lacking = declared.lacks(kind, [name for name in ("create", "update") if name[0] in actions])
         refused = f"{kind} allows no {' and no '.join(lacking)}"
         if kind in without:
             yield Finding(True, f"{kind} is not written there: {INSTEAD[kind]}.")
