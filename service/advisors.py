@@ -76,7 +76,7 @@ async def cds_hooks(
             )
         gate = Gate(
             clients=listed.clients,
-            loopback=settings.loopback,
+            loopback=settings.near,
             keys=KeySets(keys.fetch),
             own_keys=listed.own_keys,
             seen=store,

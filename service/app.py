@@ -24,6 +24,7 @@ from service.callers import bearers, check_callers, pseudonyms
 from service.config import Settings
 from service.errors import SettingError
 from service.hospital.keys import jwks
+from service.hospital.origins import is_loopback
 from service.screeners import mappings, screener
 from service.servers import entered, joining
 from service.store.store import SqlStore, open_store
@@ -128,9 +129,11 @@ class Server(uvicorn.Server):
 
 
 def refuse_strangers(settings: Settings) -> None:
-    """Raise ``SettingError`` where the service would listen to other machines without authentication."""
-    if not settings.loopback and settings.oidc_issuer is None:
-        raise SettingError(
-            f"CANDOR_HOST: {settings.host} is reached from other machines: "
-            "set CANDOR_OIDC_ISSUER, or listen on 127.0.0.1."
-        )
+    """Raise ``SettingError`` where other machines would reach the service without authentication."""
+    if settings.near or settings.oidc_issuer is not None:
+        return
+    if is_loopback(settings.host):
+        raise SettingError("CANDOR_PUBLIC_URL: other machines call this address: set CANDOR_OIDC_ISSUER.")
+    raise SettingError(
+        f"CANDOR_HOST: {settings.host} is reached from other machines: set CANDOR_OIDC_ISSUER, or listen on 127.0.0.1."
+    )

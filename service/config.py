@@ -140,9 +140,9 @@ class Settings:
         return self.public_url or f"http://{host}:{self.port}"
 
     @property
-    def loopback(self) -> bool:
-        """Whether ``host`` is reached from this machine alone."""
-        return is_loopback(self.host)
+    def near(self) -> bool:
+        """Whether this machine alone reaches the service, a proxy before it included."""
+        return is_loopback(self.host) and is_loopback(Origin.parse(self.public).host)
 
 
 _SERVERS = ("fhir_write", "fhir")  # the longer name first: it begins with the other

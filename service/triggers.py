@@ -11,7 +11,6 @@ from service.config import Settings
 from service.errors import SettingError
 from service.hospital.changes import HospitalChanges
 from service.hospital.client import FhirClient
-from service.hospital.origins import Origin, is_loopback
 from service.hospital.plan import Plan, plan_for
 from service.hospital.subscriptions import PATH, Channel, Subscriptions, criteria_for
 from service.screeners import load, mappings
@@ -39,13 +38,13 @@ class Triggers:
 
 def secrets_of(settings: Settings) -> NotificationSecrets:
     """Return who may notify us."""
-    return NotificationSecrets(settings.notification_secret, _near(settings))
+    return NotificationSecrets(settings.notification_secret, settings.near)
 
 
 def channel(settings: Settings, *, payload: bool) -> Channel:
     """Return how the hospital's server is to tell us. Raises ``SettingError``."""
     secret = next(iter(settings.notification_secret), None)
-    if secret is None and not _near(settings):
+    if secret is None and not settings.near:
         raise SettingError("CANDOR_NOTIFICATION_SECRET: without it no notification is taken from another machine.")
     return Channel(_endpoint(settings), secret, payload)
 
@@ -69,12 +68,7 @@ def triggers(settings: Settings, studies: Sequence[str], store: SqlStore, client
     patrol = None
     if settings.public_url is not None:
         patrol = Patrol(watched, store, settings.subscription_poll_seconds)
-    return Triggers(Look(watched, store, studies), patrol, settings, store)
-
-
-def _near(settings: Settings) -> bool:
-    """Whether this machine alone reaches us, a proxy before us included."""
-    return settings.loopback and is_loopback(Origin.parse(settings.public).host)
+    return Triggers(Look(watched, store, studies, client.base), patrol, settings, store)
 
 
 def _endpoint(settings: Settings) -> str:

@@ -194,6 +194,16 @@ def test_serve_refuses_to_listen_to_strangers(
     assert value == "" or value not in run.err
 
 
+def test_serve_refuses_a_proxy_that_lets_strangers_in(candor: Candor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loopback is no shelter where a public address leads to it: without an issuer exit 3, and check finds it too."""
+    monkeypatch.setenv("CANDOR_PUBLIC_URL", "https://candor.hospital.example")
+    run, check = candor("serve"), candor("check")
+
+    assert (run.code, run.out, len(run.err.splitlines())) == (3, "", 1)
+    assert "CANDOR_PUBLIC_URL" in run.err
+    assert "CANDOR_PUBLIC_URL" in check.out
+
+
 def test_the_environment_wins_over_the_file(candor: Candor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A setting may stand in a TOML file under the same name; the environment's goes before it."""
     file = tmp_path / "candor.toml"
