@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
+from urllib.parse import quote
 
 from service.access import hospital_servers
 from service.config import Settings
@@ -24,6 +25,7 @@ from service.hospital.plan import Plan, plan_for
 from service.hospital.ports import Shelf, SubjectVersions
 from service.hospital.records import fetch_chart_resources
 from service.hospital.results import person_status, write_back
+from service.hospital.versions import VersionsThere
 from service.screeners import mappings
 from service.screening.patient import Screener
 from service.screening.ports import Pulled, Written
@@ -98,10 +100,12 @@ class PostedResults:
 
 
 def _shelf(settings: Settings, writer: FhirClient) -> Shelf:
-    shelf = HospitalShelf(writer, settings.fhir_write_without)
+    vocabulary = load_vocabulary(mappings(settings), settings.site)
+    shelf = HospitalShelf(writer, settings.fhir_write_without, vocabulary)
     if "GuidanceResponse" not in settings.fhir_write_without:
         return shelf
-    return KeptHere(shelf, LocalShelf(settings.home / "kept_here"), {"GuidanceResponse"})
+    here = settings.home / "kept_here" / quote(writer.base, safe="")  # ids of two servers may be the same
+    return KeptHere(shelf, LocalShelf(here), {"GuidanceResponse"})
 
 
 def _trail(settings: Settings, reader: FhirClient, writer: FhirClient | None) -> AuditTrail:
@@ -141,6 +145,7 @@ async def joining(
     async with AsyncExitStack() as stack:
         trail = await stack.enter_async_context(_trail(settings, reader, writer)) if reader is not None else None
         shelf = _shelf(settings, writer) if writer is not None else None
+        there = VersionsThere(writer.base, versions) if writer is not None and versions is not None else None
 
         def join(unconnected: Screener) -> Screener:
             joined = unconnected
@@ -148,7 +153,7 @@ async def joining(
                 plan = plan_for(unconnected.study, load_vocabulary(mappings(settings), settings.site))
                 joined = replace(joined, records=HospitalRecords(reader, plan, unconnected.study, trail))
             if shelf is not None:
-                joined = replace(joined, results=_results(settings, shelf, versions))
+                joined = replace(joined, results=_results(settings, shelf, there))
             return joined
 
         yield join

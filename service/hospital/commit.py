@@ -10,7 +10,9 @@ from typing import Any
 
 import stamina
 
+from service.eligibility.vocabulary import Vocabulary
 from service.errors import Never, ServerError, TryLater
+from service.fhir.outcome import says_incomplete
 from service.fhir.references import version_of
 from service.fhir.write_provenance import named_by_text
 from service.hospital.answers import Told, read_answers
@@ -29,21 +31,29 @@ _DISPENSABLE = {"List"}  # a result stands without it; of other types the site h
 _LOOKS = 3  # at a search: what another writer deletes meanwhile is counted and not shown
 _SHARED = ("ResearchStudy/", "Device/")  # by all patients: other writers may refer to them already
 _LAST = ("ResearchSubject", "Provenance")  # in single writes, in this order
+_NO_WORDS = Vocabulary(
+    incomplete_codes=frozenset(),
+    incomplete_details=frozenset(),
+    incomplete_texts=(),
+    interventional_words=(),
+    observational_words=(),
+)
 _LOCATION = re.compile(r"([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})(?:/_history/([A-Za-z0-9.-]{1,64}))?\Z")
 
 
 class HospitalShelf:
     """Keeps resources on a FHIR server, ``without`` those types that it is known not to take."""
 
-    def __init__(self, client: FhirClient, without: Collection[str] = ()) -> None:
+    def __init__(self, client: FhirClient, without: Collection[str] = (), vocabulary: Vocabulary = _NO_WORDS) -> None:
+        """``vocabulary`` has the words by which a server says that it withholds something."""
         self._client = client
-        self._without = set(without)
+        self._without, self._vocabulary = set(without), vocabulary
         self.takes_transactions = True  # until it does a part of one
 
     async def find(self, kind: str, params: Params) -> list[Resource]:
         for _ in range(_LOOKS):
             found = await self._look(kind, params)
-            if found.complete:
+            if found.complete and not any(says_incomplete(each, self._vocabulary) for each in found.outcomes):
                 return [resource for resource, _ in found.records if resource.get("resourceType") == kind]
         raise TryLater(f"{self._client.host} gave only a part of a search of {kind}.")
 

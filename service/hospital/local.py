@@ -81,8 +81,11 @@ class LocalShelf:
 
     def _save(self, reference: str, resource: Resource) -> None:
         path = self._folder / f"{reference}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (self._folder, path.parent):  # for nobody else to read
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part")
+        unfinished.unlink(missing_ok=True)
+        unfinished.touch(0o600)
         unfinished.write_bytes(encode(resource))
         unfinished.replace(path)  # whole or not at all, also when the process ends here
 

@@ -60,7 +60,7 @@ class Shelf(Protocol):
 
 
 class SubjectVersions(Protocol):
-    """The versions of ResearchSubjects that this service wrote, each ``ResearchSubject/id/_history/version``."""
+    """The versions of one server's ResearchSubjects that we wrote, each ``ResearchSubject/id/_history/version``."""
 
     async def ours(self, version: str) -> bool:
         """Whether we wrote it."""

@@ -104,7 +104,7 @@ idempotency = Table(
 subject_versions = Table(
     "subject_versions",
     metadata,
-    Column("version", String, primary_key=True),
+    Column("version", String, primary_key=True),  # its full address, the server's base included
     Column("written", Instant, nullable=False),
 )
 

@@ -32,6 +32,7 @@ class Look:
     watched: Watched
     inbox: Inbox
     studies: Sequence[str]
+    base: str  # of the server: what we wrote is known by its full address
 
     async def run(self, claim: Claim) -> None:
         """Do a job. Raises ``TryLater``, ``Never``, ``LeaseLost`` and ``StoreDown``; to do it again does no harm."""
@@ -80,7 +81,7 @@ class Look:
 
     async def _is_ours(self, change: Change) -> bool:
         subject = change.reference.startswith("ResearchSubject/")
-        return subject and await self.inbox.ours(f"{change.reference}/_history/{change.version}")
+        return subject and await self.inbox.ours(f"{self.base}/{change.reference}/_history/{change.version}")
 
     def _event(self, change: Change) -> Event:
         kind, _, id_ = change.reference.partition("/")

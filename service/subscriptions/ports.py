@@ -82,7 +82,7 @@ class Inbox(Protocol):
         ...
 
     async def ours(self, version: str) -> bool:
-        """Whether a version of a ResearchSubject is one that we wrote."""
+        """Whether a version of a ResearchSubject, by its full address, is one that we wrote."""
         ...
 
     async def done(self, claim: Claim) -> None:

@@ -16,6 +16,7 @@ from service.hospital.commit import HospitalShelf
 from service.hospital.ports import Kept
 from service.hospital.refusals import Conflict, Refused
 from service.hospital.results import write_back
+from service.study.load import default_mappings, load_vocabulary
 from tests.screenings import NOW, screening
 
 pytestmark = [pytest.mark.anyio, pytest.mark.respx(assert_all_called=False)]
@@ -178,6 +179,29 @@ async def test_a_part_of_a_search_decides_nothing(respx_mock: respx.MockRouter) 
     async with FhirClient(Server(base=BASE)) as client:
         with pytest.raises(TryLater, match="only a part"):
             await write_back(HospitalShelf(client), screening(), now=NOW)
+
+
+@pytest.mark.parametrize(
+    "issue",
+    [
+        {"severity": "error", "code": "processing"},
+        {"severity": "warning", "code": "suppressed"},
+        {"severity": "information", "code": "informational", "diagnostics": "Some results were suppressed."},
+    ],
+)
+async def test_a_search_that_says_it_withholds_decides_nothing(
+    respx_mock: respx.MockRouter, issue: dict[str, str]
+) -> None:
+    """Where the server says that it left out something, whose status it is cannot be known: nothing is written now."""
+    outcome = {"resource": {"resourceType": "OperationOutcome", "issue": [issue]}, "search": {"mode": "outcome"}}
+    respx_mock.post(f"{BASE}/ResearchSubject/_search").respond(
+        json={"resourceType": "Bundle", "type": "searchset", "entry": [outcome]}
+    )
+    words = load_vocabulary(default_mappings())
+
+    async with FhirClient(Server(base=BASE)) as client:
+        with pytest.raises(TryLater, match="only a part"):
+            await HospitalShelf(client, vocabulary=words).find("ResearchSubject", [])
 
 
 async def test_a_search_that_another_writer_cuts_short_is_made_again(respx_mock: respx.MockRouter) -> None:

@@ -10,6 +10,7 @@ import stamina
 from service.eligibility.results import Status
 from service.hospital.local import LocalShelf
 from service.hospital.results import person_status, write_back
+from service.hospital.versions import VersionsThere
 from service.screening.ports import Written
 from tests.screenings import NOW, screening, study
 from tests.shelf import Versions, everything, lines, parameters, put, set_status, subject
@@ -185,6 +186,23 @@ async def test_a_version_that_is_not_in_our_store_may_still_be_ours(shelf: Local
 
     assert written.person_status is None
     assert (await subject(shelf))["status"] == "candidate"
+
+
+async def test_a_version_of_another_server_is_not_ours(tmp_path: Path) -> None:
+    """Two servers may give the same id and version: what we wrote on the one does not make the other's status ours."""
+    memory = Versions()
+    one, other = (LocalShelf(tmp_path / name, lambda: NOW) for name in ("one", "other"))
+    await write_back(one, screening(), now=NOW, versions=VersionsThere("https://one.example/r4", memory))
+    [of] = await one.find("ResearchStudy", [])
+    await put(other, of)
+    theirs = await subject(one)
+    await put(other, theirs | {"status": "withdrawn"})
+    assert (await subject(other))["meta"]["versionId"] == theirs["meta"]["versionId"]
+
+    there = VersionsThere("https://other.example/r4", memory)
+    written = await write_back(other, screening(Status.CANDIDATE), now=LATER, versions=there)
+
+    assert written.person_status == "withdrawn"
 
 
 async def test_nothing_is_written_without_the_disease(shelf: LocalShelf) -> None:

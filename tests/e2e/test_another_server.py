@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 import httpx
@@ -233,3 +235,23 @@ def test_a_bundle_is_written_about_the_patient_there(
     assert (asked["person_status"], asked["written"]) == ("on-study", None)
     assert (written["person_status"], written["written"]["done"]) == ("on-study", True)
     assert [one["subject"]["reference"] for one in servers.kept["GuidanceResponse"]] == ["Patient/there-9"]
+
+
+def test_what_a_server_does_not_take_is_kept_here_for_it_alone(
+    candor: Candor, make: Callable[..., Servers], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A GuidanceResponse kept here is nobody else's to read, and tells nothing of a server with the same ids."""
+    servers = make()
+    servers.hold(named("demo-07"))
+    monkeypatch.setenv("CANDOR_FHIR_WRITE_WITHOUT", "GuidanceResponse")
+
+    assert screened(candor, "--write-back")["written"]["done"] is True
+
+    [file] = (tmp_path / "home" / "kept_here").rglob("*.json")
+    folders = file.relative_to(tmp_path / "home" / "kept_here").parts
+    assert folders[:-1] == (quote(RESEARCH, safe=""), "GuidanceResponse")
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (file, file.parent, file.parent.parent)] == [
+        0o600,
+        0o700,
+        0o700,
+    ]

@@ -55,6 +55,16 @@ def test_a_newer_schema_is_refused(open_again: Open) -> None:
 
 
 @pytest.mark.anyio
+async def test_versions_without_their_server_are_forgotten(open_again: Open) -> None:
+    """A store of before versions had a full address holds none that could be taken for another server's."""
+    with open_again() as store:
+        await store.wrote("ResearchSubject/1/_history/1")
+        run(store.database, "UPDATE alembic_version SET version_num = '0002'")
+    with open_again() as store:
+        assert await store.ours("ResearchSubject/1/_history/1") is False
+
+
+@pytest.mark.anyio
 async def test_opening_again_keeps_everything(open_again: Open) -> None:
     """A store that is up to date is opened as it is."""
     with open_again() as store:

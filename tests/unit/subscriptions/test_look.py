@@ -29,6 +29,7 @@ pytestmark = pytest.mark.anyio
 
 MADE = datetime(2026, 11, 20, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BASE = "https://fhir.hospital.example/r4"
 CRP = Change("Observation/crp", "1", "Patient/1")
 
 
@@ -78,7 +79,7 @@ class Desk:
         self.clock.pass_(seconds=3)
         claim = await self.store.claim([Kind.LOOK], LEASE)
         assert claim is not None
-        await Look(self.server, self.store, ("S", "T")).run(claim)
+        await Look(self.server, self.store, ("S", "T"), BASE).run(claim)
         self.clock.pass_(seconds=6)
         return [f"{order.study} {order.patient}" for order in map(read_screen_order, await self._screenings())]
 
@@ -158,8 +159,9 @@ async def test_without_a_version_each_time_counts(desk: Desk) -> None:
 
 
 async def test_our_own_writes_ask_for_nothing(desk: Desk) -> None:
-    """A version of a ResearchSubject that we wrote is no news; one of a person is."""
-    await desk.store.wrote("ResearchSubject/r/_history/1")
+    """A version of a ResearchSubject that we wrote is no news; one of a person is, and one of another server."""
+    await desk.store.wrote(f"{BASE}/ResearchSubject/r/_history/1")
+    await desk.store.wrote("https://other.example/ResearchSubject/r/_history/2")
     subject = Change("ResearchSubject/r", "1", "Patient/1")
 
     assert await desk.changes(page(subject)) == []
