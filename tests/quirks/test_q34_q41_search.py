@@ -182,7 +182,7 @@ async def test_q36_a_long_link_that_is_too_long_for_its_server(respx_mock: respx
     [
         ([CONDITION, record("Condition", "c2")], set()),
         ([CONDITION], {"Condition"}),
-        ([record("Condition", "c1", meta={"versionId": "2"})], set()),
+        ([record("Condition", "c1", meta={"versionId": "2"})], {"Condition"}),
     ],
     ids=["repeated", "lost", "changed in between"],
 )
