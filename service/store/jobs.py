@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from service.store.tables import idempotency, jobs, screenings
+from service.store.tables import idempotency, jobs
 from service.work.model import Accepted, Claim, JobState, Key, Kind, NewJob
 from service.work.ports import KeyTaken, LeaseLost, QueueFull
 
@@ -117,16 +117,6 @@ def withdraw(connection: Connection, now: datetime, held: Claim) -> None:
 def release_all(connection: Connection, now: datetime) -> None:
     """Have every running job claimed again at once: whoever ran it is no more."""
     connection.execute(update(jobs).where(jobs.c.state == JobState.RUNNING).values(due=now))
-
-
-def superseded(connection: Connection, held: Claim) -> bool:
-    """Whether a job has nothing to do any more: see ``Store.superseded``."""
-    lane = select(jobs.c.lane).where(jobs.c.id == held.id).scalar_subquery()
-    later = select(jobs.c.id).where(jobs.c.lane == lane, jobs.c.created > held.created)
-    this, newer = screenings.alias(), screenings.alias()
-    theirs = (this.c.id == held.screening, newer.c.study == this.c.study, newer.c.patient == this.c.patient)
-    refused = select(newer.c.id).where(*theirs, newer.c.created > this.c.created, newer.c.error.is_not(None))
-    return any(connection.execute(each.limit(1)).first() is not None for each in (later, refused))
 
 
 def standing(connection: Connection, screening: str) -> JobState | None:

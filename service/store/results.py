@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, exists, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, insert, select, tuple_, update
 
-from service.store import jobs
+from service.store import jobs, newest
 from service.store.tables import audit, screenings
 from service.work.model import Audit, Claim, Filter, NewJob, StoredScreening
 
@@ -66,19 +66,9 @@ def read(connection: Connection, id_: str) -> StoredScreening | None:
     return None if row is None else _read(row)
 
 
-def read_many(connection: Connection, wanted: Filter) -> list[StoredScreening]:
+def read_many(connection: Connection, today: date, wanted: Filter) -> list[StoredScreening]:
     """Return the newest result of each patient and study that fits: see ``Filter``."""
-    newer = screenings.alias()
-    replaced = exists().where(
-        newer.c.patient == screenings.c.patient,
-        newer.c.study == screenings.c.study,
-        newer.c.error.is_(None),
-        or_(
-            newer.c.created > screenings.c.created,
-            (newer.c.created == screenings.c.created) & (newer.c.id > screenings.c.id),
-        ),
-    )
-    fits = [screenings.c.error.is_(None), ~replaced]
+    fits = [screenings.c.error.is_(None), ~newest.replaced(screenings, today)]
     exactly = {name: getattr(wanted, name) for name in ("study", "status", "priority")}
     fits += [screenings.c[name] == value for name, value in exactly.items() if value is not None]
     if wanted.since is not None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 
-from service.store import jobs, memory, results, upkeep
+from service.store import jobs, memory, newest, results, upkeep
 from service.store.database import SQLITE, Database, opened
 from service.store.tables import jobs as jobs_table
 from service.work.model import (
@@ -38,6 +38,9 @@ class SqlStore:
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = _utc_now) -> None:
         self.database, self._now = database, clock
+
+    def _today(self) -> date:
+        return self._now().astimezone().date()
 
     async def accept(
         self, job: NewJob, *, key: Key | None = None, bound: int | None = None, lease: timedelta | None = None
@@ -83,7 +86,7 @@ class SqlStore:
 
     async def superseded(self, claim: Claim) -> bool:
         """Whether a job has nothing to do any more."""
-        return await self.database.run(jobs.superseded, claim)
+        return await self.database.run(newest.superseded, self._today(), claim)
 
     async def document(self, claim: Claim) -> bytes:
         """Return the document of the result that a job is about."""
@@ -113,7 +116,7 @@ class SqlStore:
 
     async def screenings(self, wanted: Filter) -> list[StoredScreening]:
         """Return results."""
-        return await self.database.run(results.read_many, wanted)
+        return await self.database.run(results.read_many, self._today(), wanted)
 
     async def ours(self, version: str) -> bool:
         """Whether this service wrote a version of a ResearchSubject."""

@@ -134,7 +134,10 @@ class Event(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """Which results to list: the newest of each patient and study, oldest change first, after ``after``."""
+    """Which results to list: the newest of each patient and study, oldest change first, after ``after``.
+
+    The newest is of the latest day, of one day the last made; there is none where the patient was refused since.
+    """
 
     study: str | None = None
     status: str | None = None

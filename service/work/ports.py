@@ -87,7 +87,8 @@ class Store(Protocol):
     async def superseded(self, claim: Claim) -> bool:
         """Whether what the job would post is no longer the newest.
 
-        A later job has the same lane, or a later screening of the patient says that there is no result any more.
+        There is a post of the patient's result for a later day, or made later for the same; or the patient was refused
+        since, for opposition or by the hospital's own records.
         """
         ...
 

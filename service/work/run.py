@@ -69,7 +69,7 @@ class Jobs:
         return then
 
     async def post(self, claim: Claim) -> None:
-        """Post the result, unless the patient has a newer one to be posted, or one not screened. Raises as ``run``."""
+        """Post the result, unless the patient has a newer one to be posted, or was refused since. Raises as ``run``."""
         order = read_post_order(claim.payload)
         screener = self._screener(order.study)
         if screener.results is None:

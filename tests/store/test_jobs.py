@@ -164,18 +164,6 @@ async def test_a_job_cannot_be_held_at_once_while_its_lane_is_taken(store: SqlSt
     assert await store.standing("b") is JobState.READY
 
 
-async def test_a_later_job_of_the_lane_supersedes(store: SqlStore) -> None:
-    """A job knows whether a later one has the same lane; the latest is superseded by none."""
-    await store.accept(job("a", lane="L"))
-    await store.accept(job("b", lane="L"))
-    await store.accept(job("c", lane="M"))
-    first = await claimed(store)
-    await store.screened(first, result("a"), LINE, lease=None)
-    second = await claimed(store)
-
-    assert (await store.superseded(first), await store.superseded(second)) == (True, False)
-
-
 async def test_of_the_same_request_one_waits(store: SqlStore) -> None:
     """A burst of the same wish is one job; once it is claimed, a new wish is a new job."""
     first = await store.accept(job("a", dedup="same"))

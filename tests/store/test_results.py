@@ -33,7 +33,7 @@ async def test_a_result_is_kept_byte_for_byte(store: SqlStore) -> None:
 
 
 async def test_the_list_holds_the_newest_of_each_patient_and_study(store: SqlStore) -> None:
-    """An older result of the same patient and study is history; a failed attempt hides none."""
+    """An older result of the same patient and study is history; unreadable records that somebody brought hide none."""
     await keep(store, "a")
     await keep(store, "b", patient="Patient/2")
     await keep(store, "c", study="T")
