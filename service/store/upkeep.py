@@ -6,13 +6,15 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, or_, select, update
+from sqlalchemy import Connection, case, delete, exists, func, or_, select, text, update
 
 from service.store.results import record
 from service.store.tables import audit, card_feedback, events, idempotency, jobs, screenings, seen_tokens
 from service.work.model import Audit, JobCount, JobState, JobStatus, Kind
+from service.work.orders import patients_brought
 
 EVENTS_KEPT = timedelta(days=7)  # servers deliver again for some days; what comes after that is screened once more
+not_done = text("state <> 'done'")
 
 
 def jobs_in(connection: Connection, states: Collection[JobState], limit: int) -> list[JobStatus]:
@@ -25,10 +27,10 @@ def jobs_in(connection: Connection, states: Collection[JobState], limit: int) ->
 
 
 def counts(connection: Connection) -> list[JobCount]:
-    """Return how many jobs of each kind stand how, and since when the oldest of them has been to be done."""
+    """Return how many jobs that are not done stand how, by kind, and since when the oldest has been to be done."""
     by = (jobs.c.kind, jobs.c.state)
     since = case((jobs.c.attempts == 0, func.coalesce(jobs.c.due, jobs.c.created)), else_=jobs.c.created)
-    rows = connection.execute(select(*by, func.count(), func.min(since)).group_by(*by).order_by(*by))
+    rows = connection.execute(select(*by, func.count(), func.min(since)).where(not_done).group_by(*by).order_by(*by))
     return [JobCount(Kind(kind), JobState(state), number, oldest) for kind, state, number, oldest in rows]
 
 
@@ -48,7 +50,7 @@ def requeue(connection: Connection, now: datetime, ids: Sequence[str] | None, ca
 def purge(connection: Connection, now: datetime, before: datetime | None) -> int:
     """Delete what expired, and with ``before`` also what is older than that; return how many results went.
 
-    What is under way or parked stays, and so does the audit.
+    What is under way stays, and so does the audit.
     """
     connection.execute(delete(idempotency).where(idempotency.c.expires <= now))
     connection.execute(delete(seen_tokens).where(seen_tokens.c.expires <= now))
@@ -57,10 +59,14 @@ def purge(connection: Connection, now: datetime, before: datetime | None) -> int
         return 0
     connection.execute(delete(events).where(events.c.received < before))
     connection.execute(delete(card_feedback).where(card_feedback.c.at < before))
-    connection.execute(delete(jobs).where(jobs.c.state == JobState.DONE, jobs.c.changed < before))
-    unfinished = select(jobs.c.screening).where(jobs.c.state != JobState.DONE)
+    ended = jobs.c.state.in_((JobState.DONE, JobState.PARKED))
+    connection.execute(delete(jobs).where(ended, jobs.c.changed < before))
+    unfinished = select(jobs.c.screening).where(not_done)
     old = (screenings.c.changed < before, screenings.c.id.not_in(unfinished))
-    return connection.execute(delete(screenings).where(*old)).rowcount
+    gone = connection.execute(delete(screenings).where(*old)).rowcount
+    there = (exists().where(each == idempotency.c.screening) for each in (screenings.c.id, jobs.c.screening))
+    connection.execute(delete(idempotency).where(*(~each for each in there)))
+    return gone
 
 
 def forget(connection: Connection, now: datetime, patient: str, caller: str) -> int:
@@ -68,16 +74,24 @@ def forget(connection: Connection, now: datetime, patient: str, caller: str) -> 
 
     The audit keeps that there were results, and that they were forgotten: by whom, not of whom.
     """
-    ids = select(screenings.c.id).where(screenings.c.patient == patient)
-    asked = select(jobs.c.screening).where(jobs.c.patient == patient)
-    theirs = or_(idempotency.c.screening.in_(ids), idempotency.c.screening.in_(asked))
+    made = select(screenings.c.id).where(screenings.c.patient == patient)
+    brought = _brought(connection, patient)
+    asked = select(jobs.c.screening).where(or_(jobs.c.patient == patient, jobs.c.id.in_(brought)))
+    theirs = or_(idempotency.c.screening.in_(made), idempotency.c.screening.in_(asked))
     connection.execute(delete(idempotency).where(theirs))
-    connection.execute(delete(jobs).where(or_(jobs.c.screening.in_(ids), jobs.c.patient == patient)))
+    their_jobs = or_(jobs.c.screening.in_(made), jobs.c.patient == patient, jobs.c.id.in_(brought))
+    connection.execute(delete(jobs).where(their_jobs))
     connection.execute(delete(events).where(events.c.patient == patient))
     gone = connection.execute(delete(screenings).where(screenings.c.patient == patient)).rowcount
     connection.execute(update(audit).where(audit.c.patient == patient).values(patient=None))
     record(connection, now, Audit("forgotten", caller))
     return gone
+
+
+def _brought(connection: Connection, patient: str) -> list[str]:
+    """Return the jobs that are not done and whose Bundle is the patient's: their rows name nobody."""
+    bundles = select(jobs.c.id, jobs.c.payload).where(not_done, jobs.c.kind == Kind.SCREEN, jobs.c.patient.is_(None))
+    return [id_ for id_, payload in connection.execute(bundles) if patient in patients_brought(payload)]
 
 
 def _read(row: Any) -> JobStatus:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+from service.errors import TryLater
 from service.work.model import UNDER_WAY, Accepted, Filter, JobCount, JobState, Key, Kind, NewJob, StoredScreening
 from service.work.orders import ScreenOrder, write_order
 from service.work.ports import LeaseLost
@@ -14,6 +15,7 @@ from service.work.worker import Worker
 
 PATIENCE = 20.0  # seconds that a second request with the same key waits for the first
 _PAUSE = 0.1
+_AGAIN = 2.0  # seconds
 
 
 @dataclass(slots=True)
@@ -65,12 +67,18 @@ class Desk:
         return await store.screening(id_), standing
 
     async def awaited(self, id_: str, seconds: float = PATIENCE) -> tuple[StoredScreening | None, JobState | None]:
-        """Return as ``result`` does, when nothing is under way any more or after ``seconds``. Raises ``StoreDown``."""
+        """Return as ``result`` does, when nothing is under way any more or after ``seconds``.
+
+        Raises ``StoreDown``, and ``TryLater`` where the attempt that this one waited for was withdrawn.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while (await self.worker.jobs.store.standing(id_)) in UNDER_WAY:  # noqa: ASYNC110 - maybe of another process
                     await asyncio.sleep(_PAUSE)
-        return await self.result(id_)
+        result, standing = await self.result(id_)
+        if result is None and standing is None:
+            raise TryLater("The first attempt failed, and nothing of it was kept: send it again.", _AGAIN)
+        return result, standing
 
     async def listed(self, wanted: Filter) -> list[StoredScreening]:
         """Return results. Raises ``StoreDown``."""

@@ -60,3 +60,22 @@ read_post_order = msgspec.json.Decoder(PostOrder).decode
 def write_order(order: ScreenOrder | PostOrder) -> bytes:
     """Return the payload."""
     return _encoder.encode(order)
+
+
+def patients_brought(payload: bytes) -> frozenset[str]:
+    """Return whom the Bundle of a screening is about, as Patient/id; nobody, where it does not tell."""
+    try:
+        bundle = msgspec.json.decode(read_screen_order(payload).bundle)
+    except msgspec.DecodeError:
+        return frozenset()
+    match bundle:
+        case {"entry": [*entries]}:
+            return frozenset(found for each in entries if (found := _patient_of(each)) is not None)
+    return frozenset()
+
+
+def _patient_of(entry: object) -> str | None:
+    match entry:
+        case {"resource": {"resourceType": "Patient", "id": str(id_)}}:
+            return f"Patient/{id_}"
+    return None

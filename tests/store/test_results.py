@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -11,6 +12,7 @@ from service.store import upkeep
 from service.store.store import SqlStore
 from service.store.tables import audit, metadata
 from service.work.model import Audit, Event, Filter, JobState, Key, Kind
+from service.work.orders import ScreenOrder, write_order
 from tests.store.conftest import LEASE, LINE, Clock, claimed, job, keep, result
 
 pytestmark = pytest.mark.anyio
@@ -91,7 +93,8 @@ async def test_a_parked_job_is_put_back_by_command(store: SqlStore, clock: Clock
 
 
 async def test_jobs_are_counted(store: SqlStore, clock: Clock) -> None:
-    """How many jobs stand how, and since when the oldest, is told for each kind."""
+    """How many jobs that are not done stand how, and since when the oldest, is told for each kind."""
+    await keep(store, "done")
     first = clock.now
     for each in (job("a"), job("b"), job("p", Kind.POST)):
         await store.accept(each)
@@ -107,21 +110,39 @@ async def test_jobs_are_counted(store: SqlStore, clock: Clock) -> None:
 
 
 async def test_what_is_old_is_purged(store: SqlStore, clock: Clock) -> None:
-    """Results and ended jobs older than the retention go; what is under way, parked or newer stays."""
+    """Results, ended and parked jobs older than the retention go; what is under way or newer stays."""
     await keep(store, "old")
-    await store.accept(job("parked"), key=Key("me", "k", "body"))
+    await store.accept(job("parked"))
     await store.park(await claimed(store), "why")
-    await store.accept(job("waits"))
+    await store.accept(job("waits"), key=Key("me", "k", "body"))
     await store.keep(result("waits"), LINE)
     clock.pass_(days=30)
     await keep(store, "new")
     gone = await store.purge(timedelta(days=20))
 
     assert gone == 1
-    assert [await store.standing(id_) for id_ in ("old", "parked", "new")] == [None, JobState.PARKED, JobState.DONE]
+    assert [await store.standing(id_) for id_ in ("old", "parked", "new")] == [None, None, JobState.DONE]
+    assert await store.standing("waits") is JobState.READY
     assert [await store.screening(id_) is None for id_ in ("old", "waits", "new")] == [True, False, False]
     assert await store.purge(None) == 0
     assert not (await store.accept(job("again"), key=Key("me", "k", "other"))).again
+
+
+async def test_a_key_goes_with_its_result(store: SqlStore, clock: Clock) -> None:
+    """A key that came for a result that was purged is free; one whose result or job is there still stands for it."""
+    await store.accept(job("under way"), key=Key("me", "under way", "body"))
+    for id_ in ("old", "new"):
+        accepted = await store.accept(job(id_), key=Key("me", id_, "body"), lease=LEASE)
+        assert accepted.claim is not None
+        await store.screened(accepted.claim, result(id_), LINE, lease=None)
+        clock.pass_(days=2)
+    await store.purge(timedelta(days=3))
+    again = {id_: await store.accept(job(f"{id_} again"), key=Key("me", id_, "body")) for id_ in ("old", "new")}
+    waiting = await store.accept(job("other"), key=Key("me", "under way", "body"))
+
+    assert (again["old"].again, again["old"].screening) == (False, "old again")
+    assert (again["new"].again, again["new"].screening) == (True, "new")
+    assert (waiting.again, waiting.screening) == (True, "under way")
 
 
 async def test_a_patient_is_forgotten(store: SqlStore, clock: Clock) -> None:
@@ -143,6 +164,27 @@ async def test_a_patient_is_forgotten(store: SqlStore, clock: Clock) -> None:
     assert (await store.screening("b"), await store.standing("b")) != (None, None)
     assert any("forgotten" in row for row in rows)
     assert not (await store.accept(job("e"), key=Key("me", "k", "other"))).again
+
+
+@pytest.mark.parametrize("parked", [False, True])
+async def test_a_bundle_that_waits_or_was_parked_is_forgotten_with_its_patient(store: SqlStore, parked: bool) -> None:
+    """What somebody brought of a patient goes too, though its job names nobody; others' Bundles stay, odd ones too."""
+    brought = {
+        "theirs": {"entry": [{"resource": {"resourceType": "Patient", "id": "canary"}}]},
+        "another's": {"entry": [{"resource": {"resourceType": "Group", "id": "canary"}}, {"id": "canary"}, 1]},
+        "nobody's": {"entry": {"resource": {"resourceType": "Patient", "id": "canary"}}},
+    }
+    for id_, bundle in brought.items():
+        order = ScreenOrder(study="S", as_of=date(2026, 11, 23), bundle=msgspec.Raw(msgspec.json.encode(bundle)))
+        await store.accept(job(id_)._replace(payload=write_order(order)), key=Key("me", id_, "body"))
+        if parked:
+            await store.park(await claimed(store), "why")
+    store.database.now(upkeep.forget, datetime.now(UTC), "Patient/canary", "me")
+
+    left = {id_: await store.standing(id_) for id_ in brought}
+    stands = JobState.PARKED if parked else JobState.READY
+    assert left == {"theirs": None, "another's": stands, "nobody's": stands}
+    assert not (await store.accept(job("again"), key=Key("me", "theirs", "other"))).again
 
 
 async def test_a_patients_recent_results_come_newest_first(store: SqlStore, clock: Clock) -> None:

@@ -18,7 +18,7 @@ from service.store import upkeep
 from service.store.store import SqlStore
 from service.work.desk import Desk
 from service.work.failures import BROKEN_OFF, STRIKES
-from service.work.model import JobState, JobStatus
+from service.work.model import JobState, JobStatus, Key
 from service.work.orders import ScreenOrder
 from service.work.run import Jobs
 from service.work.worker import Worker
@@ -188,6 +188,23 @@ async def test_an_older_result_is_not_posted_over_a_newer_one(shop: Shop) -> Non
     assert (await shop.document(older))["written"] == {"done": False, "why": "superseded"}
     assert (await shop.document(newer))["written"]["done"] is True
     assert len(shop.results.posted) == 1
+
+
+async def test_who_waited_for_an_attempt_that_was_withdrawn_is_told_to_send_it_again(shop: Shop) -> None:
+    """A resend with the same key, that waits while the first fails, is told later as the first was; then it is new."""
+    key = Key("me", "k", "body")
+    first = await shop.desk.accept(ORDER, key, at_once=True)
+    resend = await shop.desk.accept(ORDER, key, at_once=True)
+    waits = asyncio.create_task(shop.desk.awaited(resend.screening))
+    shop.records.failure = TryLater("The server is down.", 60.0)
+    with pytest.raises(TryLater, match="is down"):
+        await shop.desk.run(first)
+    with pytest.raises(TryLater, match="send it again") as told:
+        await waits
+    third = await shop.desk.accept(ORDER, key, at_once=True)
+
+    assert (resend.again, resend.claim, told.value.retry_after) == (True, None, 2.0)
+    assert (third.again, third.claim is None) == (False, False)
 
 
 async def test_the_worker_does_what_is_accepted_and_stops(shop: Shop) -> None:
