@@ -22,11 +22,11 @@ from service.hospital.creation import condition, heeds_condition, is_conditional
 from service.hospital.matching import shows
 from service.hospital.pages import Found, all_pages
 from service.hospital.ports import Kept, Params, Resource
-from service.hospital.refusals import GONE, Conflict, Refused, refusal
+from service.hospital.refusals import GONE, UNKNOWN, Conflict, Refused, refusal
 
 # Also of a reference to a record that is not there: of a chart brought by the caller, or deleted.
 _CONTENT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
-_UNKNOWN = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
+_NOT_HAD = UNKNOWN - _CONTENT_REFUSED
 _DISPENSABLE = {"List"}  # a result stands without it; of other types the site has to say that there are none
 _LOOKS = 3  # at a search: what another writer deletes meanwhile is counted and not shown
 _SHARED = ("ResearchStudy/", "Device/")  # by all patients: other writers may refer to them already
@@ -61,7 +61,7 @@ class HospitalShelf:
         try:
             page = await self._client.search(kind, [*params, ("_count", str(self._client.server.page_size))])
         except Refused as error:
-            if kind not in _DISPENSABLE or error.status not in _UNKNOWN:
+            if kind not in _DISPENSABLE or error.status not in _NOT_HAD:
                 raise
             self._without.add(kind)  # not asked again
             return Found([], [], complete=True)
@@ -128,7 +128,7 @@ class HospitalShelf:
         try:
             answer = await self._client.transaction({"resourceType": "Bundle", "type": "transaction", "entry": entries})
         except Refused as error:
-            if error.status in _UNKNOWN:
+            if error.status in _NOT_HAD:
                 self.takes_transactions = False
             elif error.status not in _CONTENT_REFUSED or (by_text := [_by_text(each) for each in entries]) == entries:
                 raise

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -255,3 +257,19 @@ def test_what_a_server_does_not_take_is_kept_here_for_it_alone(
         0o700,
         0o700,
     ]
+
+
+def test_what_was_written_is_remembered_by_its_full_address(
+    make: Callable[..., Servers], sample: dict[str, Json], tmp_path: Path
+) -> None:
+    """The service remembers on which server a version is that it wrote."""
+    make().hold(named("demo-07"))
+    settings = Settings(home=tmp_path / "home", fhir_url=Url(SERVER), fhir_write_url=Url(RESEARCH))
+
+    with served(settings) as http:
+        asked = {"bundle": decode(as_json(sample["07-diagnosis-alone"])), "as_of": DAY[1], "write_back": True}
+        assert http.post("/api/v1/screenings", json=asked).json()["written"]["done"] is True
+
+    with closing(sqlite3.connect(tmp_path / "home" / "candor.db")) as store:
+        kept = store.execute("SELECT version FROM subject_versions").fetchall()
+    assert kept == [(f"{RESEARCH}/ResearchSubject/NCT06722105.demo-07/_history/1",)]
