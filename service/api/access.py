@@ -17,6 +17,7 @@ from fastapi.security import OAuth2, SecurityScopes
 from service.api.problems import RETRY_AFTER, Problem
 from service.api.service import Service, TheService
 from service.errors import ServerError, TryLater
+from service.screening.research import Pseudonyms
 from service.trust.bearers import Caller, NoToken
 from service.trust.signed import Untrusted
 from service.work.model import StoredScreening
@@ -92,10 +93,15 @@ MayRead = Annotated[Caller, Security(_either, scopes=[READ])]  # what is answere
 MAY_SCRAPE = Security(_scraper, scopes=[METRICS])
 
 
+def names_for(caller: Caller, service: Service) -> Pseudonyms | None:
+    """Return how people are named for the caller; ``None``: as they are."""
+    return None if CARE_TEAM in caller.roles else service.pseudonyms
+
+
 async def shown_to(caller: Caller, service: Service, *results: StoredScreening) -> list[StoredScreening]:
     """Return kept results as the caller may see them."""
-    pseudonyms = service.pseudonyms
-    if CARE_TEAM in caller.roles or pseudonyms is None:
+    pseudonyms = names_for(caller, service)
+    if pseudonyms is None:
         return list(results)
 
     def shown() -> list[StoredScreening]:

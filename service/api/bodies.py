@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from email.message import Message
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -141,6 +141,14 @@ def _misnamed(error: msgspec.ValidationError) -> Problem:
     if place and place[1] in ScreeningRequest.__struct_fields__:
         return invalid(f"The member {place[1]} has another type than openapi.yaml gives it.")
     return invalid(f"The body is an object of these members: {', '.join(ScreeningRequest.__struct_fields__)}.")
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return the same moment by UTC. Raises ``ValueError`` where that lies beyond the calendar."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("A moment lies in the years 1 to 9999, by UTC.") from None
 
 
 def invalid(detail: str) -> Problem:

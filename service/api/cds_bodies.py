@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from service.api.bodies import BYTE_ORDER_MARK
+from service.api.bodies import BYTE_ORDER_MARK, in_utc
 from service.api.problems import Problem
 
 _MOST_FEEDBACK = 1_000  # entries of one request
@@ -52,6 +52,9 @@ class CardFeedback(msgspec.Struct):
     card: UUID
     outcome: Literal["accepted", "overridden"]
     outcomeTimestamp: Annotated[datetime, msgspec.Meta(tz=True)]  # noqa: N815
+
+    def __post_init__(self) -> None:
+        self.outcomeTimestamp = in_utc(self.outcomeTimestamp)
 
 
 class FeedbackRequest(msgspec.Struct):

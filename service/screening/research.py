@@ -13,6 +13,11 @@ _DAY = re.compile(r"(\d{4}-\d{2})-\d{2}(?:T[\d:.]*(?:Z|[+-]\d{2}:\d{2})?)?")
 _DATE = re.compile(r"\d{4}(?:-\d{2}){0,2}(?:T[\d:.]*(?:Z|[+-]\d{2}:\d{2})?)?\Z")
 _GENDERS = {"female", "male", "other", "unknown"}
 _LEFT_OUT = "…"
+# R4 ResearchSubjectStatus. A server may give any other text.
+_STATUSES = {
+    *("candidate", "eligible", "follow-up", "ineligible", "not-registered", "off-study", "on-study", "withdrawn"),
+    *("on-study-intervention", "on-study-observation", "pending-on-study", "potential-candidate", "screening"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,8 @@ class Pseudonyms:
             return encode(told)
         for name in ("as_of", "rescreen_after"):
             told[name] = _month(told[name])
+        if told["person_status"] is not None and told["person_status"] not in _STATUSES:
+            told["person_status"] = _LEFT_OUT
         for failed in told["preconditions"]:
             failed["date"] = _month(failed["date"])
         for criterion in told["criteria"]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,36 @@ def test_researchers_read_pseudonyms(http: TestClient, issuer: Issuer, sample: d
     assert re.fullmatch("[0-9a-f]{64}", one["patient"])
     assert "demo-01" not in json.dumps(one)
     assert (one["status"], one["as_of"]) == (told["status"], "2026-11")
+
+
+def test_researchers_page_without_moments(issuer: Issuer, sample: dict[str, Any], tmp_path: Path) -> None:
+    """Their cursor cannot be read, and since when something changed they ask by the month alone."""
+    care, research = issuer.bearer() | {"Content-Type": "application/json"}, issuer.bearer(roles=["research"])
+    settings = Settings(home=tmp_path, oidc_issuer=ISSUER, oidc_audience=AUDIENCE, pseudonym_key=KEY)
+    with respx.mock as router, served(settings) as client:
+        issuer.play(router)
+
+        def listed(headers: dict[str, str], **asked: Any) -> Any:
+            return client.get("/api/v1/screenings", params={"limit": 1} | asked, headers=headers)
+
+        for name in ("01-shown-in-full", "09-low-platelets"):
+            client.post("/api/v1/screenings", content=as_json({"bundle": sample[name]}), headers=care)
+        now, later = datetime.now(UTC), datetime.now(UTC) + timedelta(days=32)
+        first = listed(research).json()
+        second = listed(research, cursor=first["next"]).json()
+        read = urlsafe_b64decode(first["next"])
+        whole = listed(care).json()
+
+        assert first["items"] != second["items"] != []
+        assert second["next"] is None
+        assert first["items"][0]["id"].encode() not in read
+        assert first["items"][0]["id"].encode() in urlsafe_b64decode(whole["next"])
+        assert (
+            listed(research, cursor=whole["next"]).status_code == listed(care, cursor=first["next"]).status_code == 422
+        )
+        assert len(listed(research, changed_since=now.isoformat()).json()["items"]) == 1
+        assert listed(care, changed_since=now.isoformat()).json()["items"] == []
+        assert listed(research, changed_since=later.isoformat()).json()["items"] == []
 
 
 def test_whoever_has_both_roles_is_of_the_care_team(http: TestClient, issuer: Issuer, sample: dict[str, Any]) -> None:

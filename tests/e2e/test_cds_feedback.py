@@ -161,6 +161,8 @@ def test_feedback_on_a_card_that_nobody_made_does_no_harm(clinic: Clinic, candid
         {"outcome": "ignored"},
         {"outcomeTimestamp": "yesterday"},
         {"outcomeTimestamp": "2026-11-25T10:05:31"},
+        {"outcomeTimestamp": "0001-01-01T00:00:00+14:00"},
+        {"outcomeTimestamp": "9999-12-31T23:59:59-14:00"},
         {"outcomeTimestamp": None},
     ],
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import TypeAdapter
 from sqlalchemy import event
@@ -18,6 +20,7 @@ from tests.verdicts import as_json
 
 URL = "/api/v1/screenings"
 ASYNC = {"Prefer": "respond-async"}
+NO_OFFSET = urlsafe_b64encode(msgspec.msgpack.encode(["2026-11-23T10:00:00", "0" * 36])).decode()
 Charts = dict[str, dict[str, Any]]
 
 
@@ -207,7 +210,10 @@ def test_the_list_is_read_page_by_page(doors: Doors, sample: Charts) -> None:
         ({"priority": "5"}, 422, "invalid-request"),
         ({"limit": "0"}, 422, "invalid-request"),
         ({"changed_since": "2026-11-23T10:00:00"}, 422, "invalid-request"),
+        ({"changed_since": "0001-01-01T00:00:00+14:00"}, 422, "invalid-request"),
+        ({"changed_since": "9999-12-31T23:59:59-14:00"}, 422, "invalid-request"),
         ({"cursor": "x"}, 422, "invalid-cursor"),
+        ({"cursor": NO_OFFSET}, 422, "invalid-cursor"),
         ({"cursor": "kgOhYQ=="}, 422, "invalid-cursor"),
         ({"study": "NCT00000000"}, 404, "unknown-study"),
     ],

@@ -98,6 +98,15 @@ def test_the_words_of_a_record_are_left_out() -> None:
     assert reduced["criteria"][9]["explanation"] == "Open, to confirm: health insurance … does not decide."
 
 
+def test_a_status_is_a_code_or_left_out() -> None:
+    """A server may hold any text where a code belongs."""
+    told = whole(charts()["01-shown-in-full"])
+
+    assert shown(told | {"person_status": "on-study"})["person_status"] == "on-study"
+    assert shown(told | {"person_status": WORDS})["person_status"] == "…"
+    assert shown(told | {"person_status": None})["person_status"] is None
+
+
 def test_a_date_that_is_the_value_keeps_its_month() -> None:
     """Such as the onset of the disease."""
     told = whole(charts()["01-shown-in-full"])
