@@ -79,3 +79,11 @@ async def test_no_further_page_of_other_peoples_records_is_asked_for(respx_mock:
         await find("individual")
 
     assert [call.request.method for call in respx_mock.calls] == ["POST"]
+
+
+async def test_what_has_no_id_cannot_be_written_over(respx_mock: respx.MockRouter) -> None:
+    """A server that gives a resource without its id is told of; it is no bug of ours."""
+    searched(respx_mock, [{"resourceType": "ResearchSubject", "individual": {"reference": "Patient/p1"}}])
+
+    with pytest.raises(Never, match="without an id"):
+        await find("individual")
