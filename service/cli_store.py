@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST = 1000  # jobs that are listed
 COMMAND = "command line"  # who asked, in the audit
+_ELSEWHERE = re.compile(r"https?://\S+/Patient/[A-Za-z0-9\-.]{1,64}\Z")  # a patient of a CDS client's own server
 
 jobs = typer.Typer(
     name="jobs",
@@ -71,14 +73,20 @@ def requeue(
 
 def forget(
     context: typer.Context,
-    patient: Annotated[str, typer.Argument(metavar="PATIENT", help="123 or Patient/123.")],
+    patient: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATIENT", help="123, Patient/123, or of another server as results name it: https://…/Patient/123."
+        ),
+    ],
     config: Config = None,
 ) -> None:
     """Delete every result, job and notification that is kept of one patient; the hospital's server is not touched."""
     from service.store import upkeep  # noqa: PLC0415
 
+    named = patient if _ELSEWHERE.match(patient) else reference_of(patient)
     with _store(config or context.obj) as database:
-        number = database.now(upkeep.forget, datetime.now(UTC), reference_of(patient), COMMAND)
+        number = database.now(upkeep.forget, datetime.now(UTC), named, COMMAND)
         database.tidy()
     typer.echo(f"{number} results deleted.", err=True)
 

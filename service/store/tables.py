@@ -67,7 +67,8 @@ Index(
 )
 _running = text("state = 'running'")
 Index("jobs_lane", jobs.c.lane, unique=True, sqlite_where=_running, postgresql_where=_running)
-Index("jobs_lanes", jobs.c.lane, jobs.c.created)
+not_done = text("state <> 'done'")
+Index("jobs_not_done", jobs.c.kind, jobs.c.state, sqlite_where=not_done, postgresql_where=not_done)
 
 # The results, with their history: rows are added, and only what became of posting one is changed in it.
 screenings = Table(

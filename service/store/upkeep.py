@@ -6,15 +6,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, exists, func, or_, select, text, update
+from sqlalchemy import Connection, case, delete, exists, func, or_, select, update
 
 from service.store.results import record
-from service.store.tables import audit, card_feedback, events, idempotency, jobs, screenings, seen_tokens
+from service.store.tables import audit, card_feedback, events, idempotency, jobs, not_done, screenings, seen_tokens
 from service.work.model import Audit, JobCount, JobState, JobStatus, Kind
 from service.work.orders import patients_brought
 
 EVENTS_KEPT = timedelta(days=7)  # servers deliver again for some days; what comes after that is screened once more
-not_done = text("state <> 'done'")
 
 
 def jobs_in(connection: Connection, states: Collection[JobState], limit: int) -> list[JobStatus]:

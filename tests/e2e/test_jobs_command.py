@@ -88,6 +88,17 @@ def test_a_patient_is_forgotten(store: SqlStore, candor: Candor, tmp_path: Path)
     assert not [file for file in files if b"Patient/7" in file]
 
 
+def test_a_patient_of_another_server_is_forgotten(store: SqlStore, candor: Candor) -> None:
+    """A patient of a CDS client's own server is named as results name it; ours of the same id stays."""
+    theirs = "https://clinic.example/fhir/Patient/7"
+    anyio.run(store.keep, result("theirs", patient=theirs), Audit("screened", "clinic", theirs))
+    run = candor("forget", theirs)
+
+    assert (run.code, run.err) == (0, "1 results deleted.\n")
+    assert anyio.run(store.screening, "theirs") is None
+    assert anyio.run(store.screening, "done") is not None
+
+
 @pytest.mark.parametrize("command", [("jobs", "list"), ("jobs", "requeue", "--all"), ("forget", "1")])
 def test_without_a_store_there_is_nothing_to_do(candor: Candor, tmp_path: Path, command: tuple[str, ...]) -> None:
     """Where no service has run yet that is said, and nothing is made: exit 3."""
