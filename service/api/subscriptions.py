@@ -12,7 +12,7 @@ from service.api.bodies import check_media_type, parse, read_any
 from service.api.problems import FHIR_MEDIA_TYPE, Problem
 from service.api.service import Service, TheService
 from service.errors import NotFhirError
-from service.subscriptions.notification import ID, TYPE, Named, Notification, named_by, read_notification
+from service.subscriptions.notification import ID, TYPE, Named, Notification, Topic, named_by, read_notification
 
 router = APIRouter(prefix="/subscriptions/notifications", tags=["subscriptions"])
 
@@ -96,9 +96,16 @@ async def _take(service: Service, notification: Notification) -> Response:
 
 def _notification(body: bytes) -> Notification:
     try:
-        return read_notification(_parse(body))
+        told = read_notification(_parse(body))
     except NotFhirError as error:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, str(error)) from None
+    if (
+        isinstance(told, Topic)
+        and not "".join((told.subscription, *(each.timestamp for each in told.events))).isprintable()
+    ):
+        detail = "The notification holds characters that FHIR does not allow."
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "not-a-notification", detail)
+    return told
 
 
 def _parse(body: bytes) -> dict[str, Any]:

@@ -116,7 +116,7 @@ class Screener:
     async def with_persons_status(self, judged: Judged) -> Result:
         """Return the result with the status that a person has set, which the server knows better than the chart."""
         result, person = judged
-        if self.results is None or person is None or isinstance(result, NotScreened):
+        if self.results is None or person is None or isinstance(result, NotScreened) or not _ID.match(person.reference):
             return result
         try:
             return result._replace(person_status=await self.results.person_status(result, person))
@@ -126,6 +126,8 @@ class Screener:
     async def post(self, result: Screening, person: Person, *, listed: bool = True) -> Written:
         """Post a result, unless the person may be opposed. Raises ``TryLater`` and ``Never``."""
         assert self.results is not None  # noqa: S101 - `needs` told the caller
+        if not _ID.match(person.reference):  # a search for it could be about somebody else
+            return Written(done=False, why="patient-not-on-write-server", person_status=result.person_status)
         if result.permission_unknown:
             status = await self.results.person_status(result, person)
             return Written(done=False, why="permission-unknown", person_status=status)
@@ -155,6 +157,9 @@ class Screener:
     def _judge(self, chart: Chart, records: Callable[[], Iterable[Located]], as_of: date) -> Judged:
         """Screen a chart; its records are asked for again where they have to tell whose status it is."""
         person = chart.person
+        if not person.reference.isprintable():  # a database may refuse to keep it
+            detail = "The Patient's id holds characters that no id may have."
+            return Judged(NotScreened("", "patient-unreadable", detail), None)
         ours = own_subjects(self.study, person.reference, records()) if chart.participations else frozenset[str]()
         return Judged(screen(self.study, chart, (), as_of, own_subjects=ours), person)
 

@@ -145,6 +145,15 @@ def test_what_is_no_notification_is_refused(
     assert answer.json()["resourceType"] == "OperationOutcome"
 
 
+def test_what_no_database_keeps_is_refused(http: TestClient) -> None:
+    """422 where a text that would be kept holds a character that FHIR does not allow, as NUL."""
+    event = {"eventNumber": "1", "timestamp": "x\0", "focus": {"reference": "Observation/1"}}
+    status = {"resourceType": "SubscriptionStatus", "type": "event-notification", "notificationEvent": [event]}
+    told = status | {"subscription": {"reference": "Subscription/1"}}
+
+    assert tell(http, "", {"resourceType": "Bundle", "entry": [{"resource": told}]}).status_code == 422
+
+
 @pytest.mark.parametrize("token", [None, "", "wrong"])
 @pytest.mark.parametrize("path", ["", "/Observation/1"])
 def test_without_the_secret_nothing_is_taken(http: TestClient, token: str | None, path: str) -> None:
