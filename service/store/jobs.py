@@ -108,10 +108,15 @@ def end(connection: Connection, now: datetime, held: Claim) -> None:
 
 
 def withdraw(connection: Connection, now: datetime, held: Claim) -> None:
-    """Forget a claimed job and its key. Raises ``LeaseLost``."""
-    end(connection, now, held)
-    connection.execute(delete(jobs).where(jobs.c.id == held.id))
-    connection.execute(delete(idempotency).where(idempotency.c.screening == held.screening))
+    """Forget a claimed job and its key; one that is promised waits again instead. Raises ``LeaseLost``."""
+    change(connection, now, held, state=JobState.READY, due=now)
+    if connection.execute(delete(jobs).where(jobs.c.id == held.id, ~jobs.c.promised)).rowcount:
+        connection.execute(delete(idempotency).where(idempotency.c.screening == held.screening))
+
+
+def promise(connection: Connection, screening: str) -> bool:
+    """Have the jobs about a screening withdrawn no more; whether there is one."""
+    return connection.execute(update(jobs).where(jobs.c.screening == screening).values(promised=True)).rowcount > 0
 
 
 def release_all(connection: Connection, now: datetime) -> None:

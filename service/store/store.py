@@ -106,6 +106,10 @@ class SqlStore:
         """Forget a job whose caller was told that nothing was done."""
         await self.database.run(jobs.withdraw, self._now(), claim)
 
+    async def promise(self, id_: str) -> bool:
+        """Have the jobs about a screening withdrawn no more."""
+        return await self.database.run(jobs.promise, id_)
+
     async def screening(self, id_: str) -> StoredScreening | None:
         """Return a result."""
         return await self.database.run(results.read, id_)

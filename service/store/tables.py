@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     Index,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     TypeDecorator,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -58,6 +60,7 @@ jobs = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("strikes", Integer, nullable=False, default=0),
     Column("reason", String),
+    Column("promised", Boolean, nullable=False, server_default=false()),  # to be done: somebody was told so
     Column("payload", LargeBinary),  # until it is done
     Column("created", Instant, nullable=False),
     Column("changed", Instant, nullable=False, index=True),

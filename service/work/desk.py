@@ -29,13 +29,15 @@ class Desk:
     async def accept(self, order: ScreenOrder, key: Key | None, *, at_once: bool) -> Accepted:
         """Keep a request; ``at_once``: claimed for ``run``, else for whichever worker is free.
 
-        Raises ``QueueFull``, ``KeyTaken`` and ``StoreDown``.
+        Raises ``QueueFull``, ``KeyTaken``, ``StoreDown``, and ``TryLater`` where the key's attempt was just withdrawn.
         """
         id_ = str(uuid4())
         job = NewJob(id_, Kind.SCREEN, id_, write_order(order), order.patient)
         accepted = await self.worker.jobs.store.accept(
             job, key=key, bound=self.bound, lease=self.worker.lease if at_once else None
         )
+        if accepted.again and not at_once:
+            await self._promise(accepted.screening)
         self.worker.wake()
         return accepted
 
@@ -76,9 +78,13 @@ class Desk:
                 while (await self.worker.jobs.store.standing(id_)) in UNDER_WAY:  # noqa: ASYNC110 - maybe of another process
                     await asyncio.sleep(_PAUSE)
         result, standing = await self.result(id_)
-        if result is None and standing is None:
-            raise TryLater("The first attempt failed, and nothing of it was kept: send it again.", _AGAIN)
+        if result is None:
+            await self._promise(id_)
         return result, standing
+
+    async def _promise(self, id_: str) -> None:
+        if not await self.worker.jobs.store.promise(id_):
+            raise TryLater("The first attempt failed, and nothing of it was kept: send it again.", _AGAIN)
 
     async def listed(self, wanted: Filter) -> list[StoredScreening]:
         """Return results. Raises ``StoreDown``."""

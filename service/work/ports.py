@@ -105,7 +105,11 @@ class Store(Protocol):
         ...
 
     async def withdraw(self, claim: Claim) -> None:
-        """Forget a job whose caller was told that nothing was done. Raises ``LeaseLost``."""
+        """Forget a job whose caller was told that nothing was done; a promised one waits. Raises ``LeaseLost``."""
+        ...
+
+    async def promise(self, id_: str) -> bool:
+        """Have the jobs about a screening withdrawn no more: somebody is told of it; whether there is one."""
         ...
 
     async def screening(self, id_: str) -> StoredScreening | None:

@@ -207,6 +207,35 @@ async def test_who_waited_for_an_attempt_that_was_withdrawn_is_told_to_send_it_a
     assert (third.again, third.claim is None) == (False, False)
 
 
+async def test_what_a_resend_was_promised_is_done_though_the_first_attempt_failed(shop: Shop) -> None:
+    """Who resends with the same key and is told that it is kept, finds it, whatever the first caller was told."""
+    key = Key("me", "k", "body")
+    first = await shop.desk.accept(ORDER, key, at_once=True)
+    resend = await shop.desk.accept(ORDER, key, at_once=False)
+    shop.records.failure = TryLater("The server is down.", 60.0)
+    with pytest.raises(TryLater):
+        await shop.desk.run(first)
+    shop.records.failure = None
+    await shop.step()
+
+    assert resend.screening == first.screening
+    assert (await shop.document(resend.screening))["patient"] == "Patient/demo-07"
+    assert (await shop.desk.accept(ORDER, key, at_once=True)).again is True
+
+
+async def test_who_waits_in_vain_for_an_attempt_is_promised_it(shop: Shop) -> None:
+    """A resend that waited long enough is told that it is under way, and so it stays."""
+    key = Key("me", "k", "body")
+    first = await shop.desk.accept(ORDER, key, at_once=True)
+    shown = await shop.desk.awaited(first.screening, seconds=0.01)
+    shop.records.failure = TryLater("The server is down.", 60.0)
+    with pytest.raises(TryLater):
+        await shop.desk.run(first)
+
+    assert shown == (None, JobState.RUNNING)
+    assert await shop.store.standing(first.screening) is JobState.READY
+
+
 async def test_the_worker_does_what_is_accepted_and_stops(shop: Shop) -> None:
     """A running worker is told of new work; when it has stopped nothing is claimed any more."""
     async with shop.worker.started():
