@@ -56,7 +56,7 @@ class AuditTrail:
             for task in self._under_way:
                 task.cancel()  # it is kept in the file, which takes no time
         await asyncio.gather(*self._under_way, return_exceptions=stopped)
-        if not stopped:
+        if self._unkept and not stopped:
             self._write()
 
     @contextmanager
