@@ -97,9 +97,8 @@ async def call(id: str, request: Request, service: TheService) -> Response:  # n
     hook, advisor = found
     body = await read_json(request, service.limits.body_bytes, service.limits.body_seconds)
     with service.place():
-        loop = asyncio.get_running_loop()
-        arrived = loop.time()
-        said = await loop.run_in_executor(service.worker, decode_call, body)
+        arrived = asyncio.get_running_loop().time()
+        said = await service.off_loop(decode_call, body)
         if said.hook != hook:
             raise Problem(HTTPStatus.BAD_REQUEST, "another-hook", "The service is for another hook: see discovery.")
         cards = await advisor.advise(_call(said, caller, _language(request), arrived))
@@ -120,7 +119,8 @@ async def feedback(id: str, request: Request, service: TheService) -> Response: 
     caller = await hooks.admit(request.headers.get("authorization"), id, "feedback")
     if hooks.find(id) is None:
         raise _unknown()
-    said = decode_feedback(await read_json(request, service.limits.body_bytes, service.limits.body_seconds))
+    body = await read_json(request, service.limits.body_bytes, service.limits.body_seconds)
+    said = await service.off_loop(decode_feedback, body)
     told = [Feedback(str(each.card), each.outcome, each.outcomeTimestamp) for each in said.feedback]
     await hooks.cards.heard(caller, told)
     return Response()

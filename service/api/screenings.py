@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from http import HTTPStatus
 from typing import Any
 
@@ -73,9 +72,9 @@ async def screen(request: Request, service: TheService, caller: MayScreen) -> Re
     # Whoever sends slowly keeps nobody from a place.
     body = await read_json(request, service.limits.body_bytes, service.limits.body_seconds)
     with service.place():
-        loop = asyncio.get_running_loop()
-        wanted = await loop.run_in_executor(service.worker, decode, body, service.limits.entries)
-        id_ = await service.take(_order(service, wanted, caller.name), wish.key_of(caller.name, body), later=wish.later)
+        wanted = await service.off_loop(decode, body, service.limits.entries)
+        key = await service.off_loop(wish.key_of, caller.name, body)
+        id_ = await service.take(_order(service, wanted, caller.name), key, later=wish.later)
     return under_way(id_) if wish.later else stored(id_, *await service.desk.awaited(id_))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, TypeVar, TypeVarTuple
 
 from fastapi import Depends, Request
 
@@ -22,6 +23,10 @@ from service.work.model import Key
 from service.work.orders import ScreenOrder
 
 RETRY_WHEN_BUSY = 1  # seconds
+UNPROVEN = 8  # bodies at a time that may be anybody's until they are read
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,7 @@ class Service:
     metrics_open: bool = False  # to whoever reaches the port
     public_url: str | None = None  # under which callers reach the service; ``None``: as each of them says
     under_way: int = 0
+    unproven: int = 0
 
     def screener(self, study: str | None) -> Screener:
         """Return the screener of a study, or of the first one. Raises a ``Problem``: 404."""
@@ -85,6 +91,22 @@ class Service:
             yield
         finally:
             self.under_way -= 1
+
+    @contextmanager
+    def stranger(self) -> Iterator[None]:
+        """Take a place for a body whose signature alone tells whose it is. Raises a ``Problem``: 429."""
+        if self.unproven >= UNPROVEN:
+            detail = "As many signed bodies as allowed are on their way."
+            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "queue-full", detail, retry_after=RETRY_WHEN_BUSY)
+        self.unproven += 1
+        try:
+            yield
+        finally:
+            self.unproven -= 1
+
+    async def off_loop(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Do in the worker's thread what takes long for a large body. Raises what ``work`` raises."""
+        return await asyncio.get_running_loop().run_in_executor(self.worker, work, *args)
 
 
 def _service(request: Request) -> Service:

@@ -61,7 +61,7 @@ async def notify(request: Request, service: TheService) -> Response:
     Nothing of a resource is believed but which it is: it is read from the hospital's server.
     """
     body = await _read(request, service)
-    return await _take(service, _notification(body) if body else Named())
+    return await _take(service, await service.off_loop(_notification, body) if body else Named())
 
 
 @router.post("/{type}/{id}", operation_id="notifyOfResource", summary="Tell which resource changed", **_DESCRIBED)
@@ -69,20 +69,29 @@ async def notify(request: Request, service: TheService) -> Response:
 async def notify_of(type: Type, id: Id, request: Request, service: TheService) -> Response:  # noqa: A002 - FHIR's words
     """Take the notification of a resource, with its body or without."""
     body = await _read(request, service)
-    said = named_by(_parse(body)) if body else Named()
+    said = await service.off_loop(_resource_named, body) if body else Named()
     reference = f"{type}/{id}"
     return await _take(service, Named(reference, reference if type == "Patient" else said.patient))
 
 
 async def _read(request: Request, service: Service) -> bytes:
-    """Return the body of a server's that may notify us. Raises ``Problem`` and ``Untrusted``."""
+    """Return the body of a server's that may notify us; a stranger's is read only where it bears a signature.
+
+    Raises ``Problem`` and ``Untrusted``.
+    """
     if service.notices is None:
         raise Problem(
             HTTPStatus.CONFLICT, "no-hospital-server", "No hospital server is configured: set CANDOR_FHIR_URL."
         )
-    body = await read_any(request, service.limits.body_bytes, service.limits.body_seconds)
-    headers = request.headers
-    service.notices.secrets.admit(headers.get("authorization"), headers.get("x-signature"), body)
+    admit, limits = service.notices.secrets.admit, service.limits
+    shown, signature = request.headers.get("authorization"), request.headers.get("x-signature")
+    if signature is None:
+        admit(shown, None, b"")
+        body = await read_any(request, limits.body_bytes, limits.body_seconds)
+    else:
+        with service.stranger():
+            body = await read_any(request, limits.body_bytes, limits.body_seconds)
+            await service.off_loop(admit, shown, signature, body)
     if body:
         check_media_type(request, (FHIR_MEDIA_TYPE, "application/json"))
     return body
@@ -106,6 +115,10 @@ def _notification(body: bytes) -> Notification:
         detail = "The notification holds characters that FHIR does not allow."
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "not-a-notification", detail)
     return told
+
+
+def _resource_named(body: bytes) -> Named:
+    return named_by(_parse(body))
 
 
 def _parse(body: bytes) -> dict[str, Any]:

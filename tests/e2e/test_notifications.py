@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 import respx
 from fastapi.testclient import TestClient
 
+from service.api.service import UNPROVEN
 from service.config import Settings, Token, Tokens, Url
 from service.demo import charts
 from tests.e2e.conftest import served
@@ -161,6 +163,54 @@ def test_without_the_secret_nothing_is_taken(http: TestClient, token: str | None
     answer = tell(http, path, b"{", token=token)
 
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+
+
+def knock(http: TestClient, number: int, **headers: str) -> tuple[int, list[int], list[int]]:
+    """Notify ``number`` times at once; return how often a body was read, what was answered before any came, and all."""
+    named = [(name.replace("_", "-").lower().encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": "POST", "path": PATH, "query_string": b"", "headers": named}
+    read, answers = 0, []
+
+    async def ask() -> list[int]:
+        arrived, answered = anyio.Event(), anyio.Event()
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                answers.append(message["status"])
+                answered.set()
+
+        async def receive() -> Json:
+            nonlocal read
+            read += 1
+            await arrived.wait()
+            return {"type": "http.request", "body": b"{}", "more_body": False}
+
+        async with anyio.create_task_group() as callers:
+            for _ in range(number):
+                callers.start_soon(http.app, dict(scope), receive, send)
+            with anyio.move_on_after(5):
+                await answered.wait()
+            early = list(answers)
+            arrived.set()
+        return early
+
+    assert http.portal is not None
+    early = http.portal.call(ask)
+    return read, early, answers
+
+
+@pytest.mark.parametrize("shown", [{}, {"Authorization": "Bearer wrong"}])
+def test_a_strangers_body_is_not_read(http: TestClient, shown: dict[str, str]) -> None:
+    """Who shows no secret, or a wrong one, and signs nothing is refused before anything is taken in."""
+    assert knock(http, 1, **shown) == (0, [401], [401])
+
+
+def test_few_bodies_wait_for_their_signature_to_be_known(http: TestClient) -> None:
+    """Anybody can say that a body is signed: of such bodies a few are read at a time, then 429."""
+    read, early, answers = knock(http, UNPROVEN + 1, X_Signature="0" * 64)
+
+    assert (read, early, sorted(answers)) == (UNPROVEN, [429], [401] * UNPROVEN + [429])
+    assert knock(http, 1, X_Signature="0" * 64)[2] == [401]
 
 
 def test_either_secret_and_a_signature_are_taken(http: TestClient) -> None:

@@ -21,7 +21,7 @@ SENT = {"Content-Type": "application/json"}
 def test_a_strange_id_reaches_no_server(sample: dict[str, Any], tmp_path: Path, id_: str, write_back: bytes) -> None:
     """The chart is judged; no search is made that could be about another patient, and nothing is written."""
     chart = as_json(sample["01-shown-in-full"]).replace(b"demo-01", id_.encode())
-    settings = Settings(home=tmp_path, fhir_url=Url(BASE))
+    settings = Settings(home=tmp_path, fhir_url=Url(BASE), fhir_write_url=Url("https://other.hospital.example/fhir"))
     with respx.mock(assert_all_called=False) as router, served(settings) as http:
         Hospital(router, batches=False)
         body = b'{"bundle":' + chart + b',"write_back":' + write_back + b"}"

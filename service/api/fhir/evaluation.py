@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -56,7 +54,7 @@ async def evaluate(id: str, request: Request, service: TheService, caller: MaySc
     screener, wish = service.screener(id), read_wish(request)
     question, body = await read_question(request, service)
     screener.needs(patient=question.patient is not None, write_back=False)
-    key = wish.key_of(caller.name, f"{TRIGGER} {id}\n".encode() + body)
+    key = await service.off_loop(wish.key_of, caller.name, f"{TRIGGER} {id}\n".encode() + body)
     with service.place():
         screening = await service.take(question.order(id, TRIGGER, caller.name), key, later=wish.later)
     if wish.later:
@@ -90,9 +88,7 @@ async def _answered(
     there = settled(result, standing)
     if there is None:
         return _under_way(request, id_)
-    loop = asyncio.get_running_loop()
-    write = partial(write_evaluation, read_kept(service, there), id_, datetime.now(UTC))
-    return answer(await loop.run_in_executor(service.worker, write))
+    return answer(await service.off_loop(write_evaluation, read_kept(service, there), id_, datetime.now(UTC)))
 
 
 def read_kept(service: Service, kept: StoredScreening) -> Screening:

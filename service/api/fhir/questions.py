@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import date
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -94,8 +93,7 @@ async def read_question(request: Request, service: Service) -> tuple[Question, b
     """Read what is asked, and the body as it came. Raises a ``Problem``: 400, 408, 413, 415, 422."""
     limits = service.limits
     body = await read_json(request, limits.body_bytes, limits.body_seconds, MEDIA_TYPES)
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(service.worker, _decode, body, limits.entries), body
+    return await service.off_loop(_decode, body, limits.entries), body
 
 
 def _decode(body: bytes, max_entries: int) -> Question:
