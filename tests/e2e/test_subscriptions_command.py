@@ -15,7 +15,7 @@ from tests.e2e.test_command_line import Candor
 from tests.hospital import BASE, searchset
 
 Json = dict[str, Any]
-PUBLIC = "https://candor.example"
+PUBLIC = "http://127.0.0.1:8000"  # for others check asks for an issuer, and whether its keys can be had
 KINDS = (
     "AuditEvent", "Condition", "Device", "GuidanceResponse", "List", "Observation", "Patient", "Provenance",
     "ResearchStudy", "ResearchSubject",
