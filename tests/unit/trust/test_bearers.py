@@ -99,7 +99,7 @@ async def test_the_claim_of_the_roles_is_a_setting(path: str, claims: Any) -> No
         ({"exp": "2030"}, "exp"),
         ({"exp": True}, "exp"),
         ({"exp": 10**400}, "exp"),
-        ({"nbf": int(time()) + 300}, "nbf"),
+        ({"nbf": 4_000_000_000}, "nbf"),
         ({"nbf": "now"}, "nbf"),
         ({"sub": None}, "sub"),
         ({"sub": ""}, "sub"),
