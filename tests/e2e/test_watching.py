@@ -139,11 +139,11 @@ def test_a_request_is_logged_without_its_path(doors: Doors, capsys: pytest.Captu
 @pytest.mark.usefixtures("_logs_to_stderr")
 def test_libraries_are_heard_and_not_quoted(capsys: pytest.CaptureFixture[str]) -> None:
     """What a library logs could repeat a URL or a value: only where it stands is told, and the kind of error."""
-    logging.getLogger("some.library").error("no %s at /Patient/Smith", "Smith", exc_info=KeyError("Smith"))
-    logging.getLogger("some.library").error(OSError(98, "('127.0.0.1', 8000)"))
+    logging.getLogger("some.package").error("no %s at /Patient/Smith", "Smith", exc_info=KeyError("Smith"))
+    logging.getLogger("some.package").error(OSError(98, "('127.0.0.1', 8000)"))
     first, second = (json.loads(line) for line in capsys.readouterr().err.splitlines())
 
-    assert (first["event"], first["library"], first["error"]) == ("library", "some.library", "KeyError")
+    assert (first["event"], first["library"], first["error"]) == ("library", "some.package", "KeyError")
     assert second["error"] == "Address already in use"
     assert "Smith" not in str(first)
 
