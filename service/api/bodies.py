@@ -17,8 +17,8 @@ import msgspec
 from fastapi import Request
 
 from service.api.problems import Problem
+from service.fhir.decode import BYTE_ORDER_MARK
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 Decoded = TypeVar("Decoded")
 
 _NOTHING, _NULL = msgspec.Raw(), msgspec.Raw(b"null")

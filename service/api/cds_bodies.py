@@ -10,8 +10,9 @@ from uuid import UUID
 
 import msgspec
 
-from service.api.bodies import BYTE_ORDER_MARK, in_utc
+from service.api.bodies import in_utc
 from service.api.problems import Problem
+from service.fhir.decode import BYTE_ORDER_MARK
 
 _MOST_FEEDBACK = 1_000  # entries of one request
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]

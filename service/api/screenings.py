@@ -12,7 +12,7 @@ from service.api import models
 from service.api.access import MayRead, MayScreen, shown_to
 from service.api.answers import is_id, stored, under_way
 from service.api.bodies import ScreeningRequest, decode, read_json
-from service.api.problems import described
+from service.api.problems import OF_A_SCREENING, described
 from service.api.service import Service, TheService
 from service.api.wishes import WISHES, read_wish
 from service.screening.patient import reference_of, screening_day
@@ -47,18 +47,7 @@ _POST: dict[str, Any] = {
     response_class=Response,
     responses={
         **_SCREENED,
-        **described(
-            HTTPStatus.BAD_REQUEST,
-            HTTPStatus.FORBIDDEN,
-            HTTPStatus.NOT_FOUND,
-            HTTPStatus.REQUEST_TIMEOUT,
-            HTTPStatus.CONFLICT,
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            HTTPStatus.TOO_MANY_REQUESTS,
-            HTTPStatus.SERVICE_UNAVAILABLE,
-        ),
+        **described(*OF_A_SCREENING),
     },
     openapi_extra=_POST,
 )

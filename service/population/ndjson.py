@@ -9,9 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
+from service.fhir.decode import BYTE_ORDER_MARK
+
 LONGEST = 64 * 1024 * 1024  # bytes a line; longer ones are refused, so that no file can fill the memory
 READ_ERRORS = (OSError, EOFError, zlib.error)  # unreadable, or a damaged or truncated archive
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _TICK = 256  # lines between two reports of progress
 
 
@@ -98,7 +99,7 @@ def unpack(path: Path, folder: Path) -> Path:
 
 
 def _clean(data: bytes, offset: int) -> bytes:
-    return (data.removeprefix(_BYTE_ORDER_MARK) if offset == 0 else data).strip()
+    return (data.removeprefix(BYTE_ORDER_MARK) if offset == 0 else data).strip()
 
 
 def _skip_line(content: BinaryIO) -> int:

@@ -11,8 +11,9 @@ from fastapi import Request
 
 from service.api.bodies import check_entries, invalid, parse, read_json
 from service.api.fhir.exchange import MEDIA_TYPES, described, resource_of
-from service.api.problems import Problem
+from service.api.problems import OF_A_SCREENING, Problem
 from service.api.service import Service
+from service.fhir.decode import BYTE_ORDER_MARK
 from service.screening.patient import reference_of, screening_day, today
 from service.work.orders import ScreenOrder
 
@@ -28,18 +29,7 @@ ASKED: dict[str, Any] = {
         "content": resource_of("Parameters", "Bundle"),
     }
 }
-ERRORS = described(
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.FORBIDDEN,
-    HTTPStatus.NOT_FOUND,
-    HTTPStatus.REQUEST_TIMEOUT,
-    HTTPStatus.CONFLICT,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-    HTTPStatus.TOO_MANY_REQUESTS,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-)
+ERRORS = described(*OF_A_SCREENING)
 
 
 class Question(NamedTuple):
@@ -100,7 +90,7 @@ def _decode(body: bytes, max_entries: int) -> Question:
     try:
         kind = parse(_kind, body).resourceType
         if kind == "Bundle":
-            question = Question(None, msgspec.Raw(body.removeprefix(b"\xef\xbb\xbf").strip()), today())
+            question = Question(None, msgspec.Raw(body.removeprefix(BYTE_ORDER_MARK).strip()), today())
         elif kind == "Parameters":
             question = _read(parse(_body, body))
         else:
