@@ -12,7 +12,7 @@ from service.api.bodies import check_media_type, parse, read_any
 from service.api.problems import FHIR_MEDIA_TYPE, Problem
 from service.api.service import Service, TheService
 from service.errors import NotFhirError
-from service.subscriptions.notification import ID, TYPE, Named, Notification, Topic, named_by, read_notification
+from service.subscriptions.notification import ID, TYPE, Named, Notification, Topic, named, named_by, read_notification
 
 router = APIRouter(prefix="/subscriptions/notifications", tags=["subscriptions"])
 
@@ -70,8 +70,7 @@ async def notify_of(type: Type, id: Id, request: Request, service: TheService) -
     """Take the notification of a resource, with its body or without."""
     body = await _read(request, service)
     said = await service.off_loop(_resource_named, body) if body else Named()
-    reference = f"{type}/{id}"
-    return await _take(service, Named(reference, reference if type == "Patient" else said.patient))
+    return await _take(service, named(f"{type}/{id}", said.patient))
 
 
 async def _read(request: Request, service: Service) -> bytes:

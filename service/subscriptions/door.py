@@ -49,15 +49,25 @@ class Notices:
 
 
 def _counted(told: Topic, known: int | None) -> tuple[int, bool]:
-    """Return the number that the Subscription has come to, and whether any before it may have been missed."""
+    """Return the number that the Subscription has come to, and whether any before it may have been missed.
+
+    Some begin again without a handshake: with number 1, or with a heartbeat that counts less than before. What looks
+    so and is a delivery come late costs a look at what changed, and no more.
+    """
+    before = known or 0
     if told.type == _HANDSHAKE:  # it counts from here on
         return told.counted or 0, known is not None
-    before = known or 0
-    if told.type == _EVENTS:
-        numbers = [each.number for each in told.events if each.number is not None]
-        return max([before, *numbers]), not numbers or min(numbers) > before + 1
-    counted = max(before, told.counted or 0)
-    return counted, counted > before
+    if told.type != _EVENTS:
+        counted = before if told.counted is None else told.counted
+        return counted, counted != before
+    numbers = {each.number for each in told.events if each.number is not None}
+    if not numbers:
+        return before, True
+    if 1 in numbers and max(numbers) < before:
+        return max(numbers), True
+    new = {number for number in numbers if number > before}
+    come_to = max(new, default=before)
+    return come_to, len(new) < come_to - before
 
 
 def _event(subscription: str, told: TopicEvent) -> Event:

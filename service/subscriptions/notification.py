@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from service.errors import NotFhirError
@@ -77,11 +77,14 @@ def named_by(resource: Resource, own: Callable[[str], str | None] = relative) ->
     """Return which resource this is, and whose it says that it is; ``own``: which references count, as ``Type/id``."""
     kind, id_ = resource.get("resourceType"), resource.get("id")
     reference = relative(f"{kind}/{id_}") if isinstance(id_, str) else None
-    if kind == "Patient":
-        return Named(reference, reference)
     written = filter(None, (reference_in(resource.get(element)) for element in _WHOSE))
     patients = (each for each in map(own, written) if each is not None and each.startswith("Patient/"))
-    return Named(reference, next(patients, None))
+    return named(reference, next(patients, None))
+
+
+def named(reference: str | None, patient: str | None = None) -> Named:
+    """Return the resource of that name: a Patient is its own, another is the ``patient``'s."""
+    return Named(reference, reference if reference is not None and reference.startswith("Patient/") else patient)
 
 
 class _Parameters:
@@ -100,7 +103,7 @@ class _Parameters:
                 number, timestamp, focus = (
                     next(_texts(parts, name), None) for name in ("event-number", "timestamp", "focus")
                 )
-                yield TopicEvent(_number(number), timestamp or "", Named(relative(focus or "")))
+                yield TopicEvent(_number(number), timestamp or "", named(relative(focus or "")))
 
 
 class _Status:
@@ -117,7 +120,7 @@ class _Status:
         for each in _list(self._resource.get("notificationEvent")):
             if isinstance(each, Mapping):
                 focus, timestamp = relative(reference_in(each.get("focus")) or ""), _text(each.get("timestamp"))
-                yield TopicEvent(_number(_text(each.get("eventNumber"))), timestamp or "", Named(focus))
+                yield TopicEvent(_number(_text(each.get("eventNumber"))), timestamp or "", named(focus))
 
 
 _STATUSES: Mapping[str, type[_Parameters | _Status]] = {"Parameters": _Parameters, "SubscriptionStatus": _Status}
@@ -127,11 +130,8 @@ def _topic(status: _Parameters | _Status, entries: list[Resource]) -> Topic:
     subscription, kind = status.text("subscription"), status.text("type")
     if subscription is None or kind is None:
         raise NotFhirError("The notification does not say of which Subscription and type it is.", "not-a-notification")
-    brought = {named.reference: named for named in _brought(entries)}
-    events = [
-        TopicEvent(number, timestamp, brought.get(named.reference, named))
-        for number, timestamp, named in ((each.number, each.timestamp, each.named) for each in status.events())
-    ]
+    brought = {each.reference: each for each in _brought(entries)}
+    events = [replace(each, named=brought.get(each.named.reference, each.named)) for each in status.events()]
     counted = _number(status.text("events-since-subscription-start"))
     return Topic(
         subscription=subscription, type=kind, status=status.text("status"), counted=counted, events=tuple(events)

@@ -90,6 +90,20 @@ def test_events_with_their_ids() -> None:
     assert (read_notification(bundle(r4)), read_notification(bundle(r5))) == (expected, expected)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        parameters("event-notification", event("7", "Patient/1")),
+        status("event-notification", {"eventNumber": 7, "timestamp": AT, "focus": {"reference": "Patient/1"}}),
+    ],
+)
+def test_a_patient_is_its_own(told: Json) -> None:
+    """What is kept of an event about a Patient is known to be theirs, though only the id came."""
+    read = read_notification(bundle(told))
+
+    assert read == topic("event-notification", TopicEvent(7, AT, Named("Patient/1", "Patient/1")))
+
+
 def test_an_empty_notification() -> None:
     """Empty: there was an event, and that is all."""
     told = read_notification(bundle(parameters("event-notification", event("7", None))))

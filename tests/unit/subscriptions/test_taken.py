@@ -109,6 +109,32 @@ async def test_a_gap_is_looked_for(door: Door) -> None:
     assert await door.take(events(2)) == [look(2)]
 
 
+async def test_a_gap_inside_a_notification_is_looked_for(door: Door) -> None:
+    """Several at once of which one lacks: it is missed too, and once; a number that comes twice fills no gap."""
+    await door.take(events(1), events(2))
+
+    assert await door.take(events(3, 5)) == [look(3), look(5), CHANGES]
+    assert await door.take(events(5, 6)) == [look(6)]
+    assert await door.take(events(7, 7, 9)) == [look(7), look(9), CHANGES]
+
+
+async def test_a_subscription_begins_again_without_a_word(door: Door) -> None:
+    """Number 1 after others: what changed is looked for, and from there on a gap shows again."""
+    await door.take(events(*range(1, 8)))
+
+    assert await door.take(events(1, 2, at="later")) == [look(1), look(2), CHANGES]
+    assert await door.take(events(3, at="later")) == [look(3)]
+    assert await door.take(events(5, at="later")) == [look(5), CHANGES]
+
+
+async def test_a_heartbeat_that_counts_less(door: Door) -> None:
+    """The Subscription has begun again: what changed is looked for; one that does not count tells nothing."""
+    await door.take(events(*range(1, 8)))
+
+    assert await door.take(heartbeat(2)) == [CHANGES]
+    assert await door.take(events(type_="heartbeat"), events(3, at="later")) == [look(3)]
+
+
 async def test_the_first_that_comes_is_not_the_first_that_was(door: Door) -> None:
     """A Subscription that begins with number 3 has lost two."""
     assert await door.take(events(3)) == [look(3), CHANGES]
