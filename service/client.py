@@ -10,7 +10,6 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,13 +23,14 @@ import requests
 
 from service import __version__
 from service.errors import CandorError, Never, SettingError, TryLater
+from service.retry_after import retry_after
 
 _LATER = {429, 502, 503, 504}
 _PATH = "/api/v1/screenings"
 _CONNECT = 10.0  # seconds for a connection to come about
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _encode = msgspec.json.Encoder(decimal_format="number").encode  # decimals leave as they came
-_decode = msgspec.json.Decoder().decode
+_decoder = msgspec.json.Decoder()
 
 Headers = Mapping[str, str]
 
@@ -193,7 +193,7 @@ class Candor:
     def _awaited(self, reply: Reply) -> bytes:
         left = self._patience
         while reply.status == HTTPStatus.ACCEPTED:
-            wait = _retry_after(reply.headers) or 1.0
+            wait = _wait(reply.headers) or 1.0
             left -= wait
             if left < 0:
                 raise TryLater("The screening is still under way: ask for it later, by its id.", wait)
@@ -244,7 +244,7 @@ def _read(response: requests.Response) -> Reply:
     status, headers = response.status_code, response.headers
     if status in _LATER:
         code = _problem(response).get("code", "no reason given")
-        raise TryLater(f"The service says later (HTTP {status}, {code}).", _retry_after(headers))
+        raise TryLater(f"The service says later (HTTP {status}, {code}).", _wait(headers))
     if status in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
         if headers.get("Content-Type", "").partition(";")[0] != "application/json":
             raise Never("What answers there is no Candor service: it sent no JSON.")
@@ -255,25 +255,25 @@ def _read(response: requests.Response) -> Reply:
     raise Refused(status, told.get("code", "unknown"), told.get("detail", ""), told.get("replaced_by"))
 
 
+def _decode(content: bytes) -> Any:
+    """Return what JSON says. Raises ``Never`` for anything else."""
+    try:
+        return _decoder.decode(content)
+    except (ValueError, RecursionError):
+        raise Never("What answers there is no Candor service: it sent no JSON.") from None
+
+
 def _problem(response: requests.Response) -> dict[str, str]:
     """Return the members of a problem (RFC 9457) that are text; none of any other answer."""
     try:
         told = _decode(response.content)
-    except msgspec.DecodeError:
+    except Never:
         return {}
     return {name: value for name, value in told.items() if isinstance(value, str)} if isinstance(told, dict) else {}
 
 
-def _retry_after(headers: Headers) -> float | None:
-    """Return for how many seconds to wait, which is said in seconds or as a date."""
-    told = headers.get("Retry-After", "")
-    if told.isdecimal():
-        return float(told)
-    try:
-        when = parsedate_to_datetime(told)
-    except ValueError:
-        return None
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+def _wait(headers: Headers) -> float | None:
+    return retry_after(headers.get("Retry-After"), datetime.now(UTC))
 
 
 def _address(url: str, *, secret: bool) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from service.errors import Never, TryLater
 from service.fhir.outcome import is_outcome, outcome_text
+from service.retry_after import retry_after
 
 _PASSING = {
     HTTPStatus.REQUEST_TIMEOUT,
@@ -68,18 +67,3 @@ def refusal(
     if status == HTTPStatus.NOT_FOUND and not in_fhir:
         message += " Is this the base URL of its FHIR server?"
     return (Conflict if status in _CONFLICTS else Refused)(message, status, in_fhir=in_fhir)
-
-
-def retry_after(header: str | None, now: datetime) -> float | None:
-    """Return the seconds that a ``Retry-After`` header asks for, as seconds or as a date (RFC 9110 § 10.2.3)."""
-    if header is None:
-        return None
-    if re.fullmatch(r"\d{1,9}", header.strip()):
-        return float(header)
-    try:
-        date = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        return None
-    if date.tzinfo is None:  # "-0000": UTC, by RFC 5322
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - now).total_seconds())

@@ -24,7 +24,8 @@ import httpx
 from service import __version__, metrics, tracing
 from service.errors import Never, SettingError, TryLater
 from service.hospital.breaker import Breaker
-from service.hospital.refusals import Unsent, retry_after
+from service.hospital.refusals import Unsent
+from service.retry_after import retry_after
 
 _MOST_BYTES = 128 * 1024 * 1024  # of one answer, unpacked
 _DOWN = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}

@@ -14,7 +14,8 @@ import stamina
 from service.errors import Never, TryLater
 from service.hospital.breaker import Paused
 from service.hospital.client import FhirClient, Server
-from service.hospital.refusals import Conflict, Refused, retry_after
+from service.hospital.refusals import Conflict, Refused
+from service.retry_after import retry_after
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from service.hospital.client import FhirClient, Server
 from service.hospital.credentials import bearer
 from service.hospital.pages import all_pages
 from service.hospital.records import fetch_chart_resources
-from service.hospital.refusals import retry_after
+from service.retry_after import retry_after
 from tests.hospital import ANSWERS, BASE, CONDITION, HEALTHY, PLAN, Answer, Hospital, ids, pull, record, searchset
 
 pytestmark = pytest.mark.anyio

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
-from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -97,9 +96,10 @@ def test_a_busy_service_is_asked_again_with_the_same_key(candor: Candor, slept: 
 
 
 @responses.activate
-def test_a_date_to_come_back_is_kept(candor: Candor, slept: list[float]) -> None:
-    """Retry-After may be a date (RFC 9110)."""
-    when = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+@pytest.mark.parametrize("zone", ["GMT", "-0000"])
+def test_a_date_to_come_back_is_kept(candor: Candor, slept: list[float], zone: str) -> None:
+    """Retry-After may be a date (RFC 9110), by a clock that does not tell its place too (RFC 5322)."""
+    when = f"{datetime.now(UTC) + timedelta(seconds=60):%a, %d %b %Y %H:%M:%S} {zone}"
     responses.post(SCREENINGS, status=503, headers={"Retry-After": when})
     responses.post(SCREENINGS, json=RESULT)
     candor.screen(patient="123")
@@ -189,8 +189,8 @@ def test_a_refusal_says_what_the_service_said(candor: Candor, slept: list[float]
 
 
 @responses.activate
-@pytest.mark.parametrize("body", ["<html>", "[]", ""])
-def test_a_refusal_of_something_else_has_no_code(candor: Candor, body: str) -> None:
+@pytest.mark.parametrize("body", ["<html>", "[]", "", b'{"code": "\xff"}', "[" * 100_000])
+def test_a_refusal_of_something_else_has_no_code(candor: Candor, body: str | bytes) -> None:
     """A proxy's page is a refusal too."""
     responses.post(SCREENINGS, status=403, body=body)
     with pytest.raises(Refused) as caught:
@@ -204,6 +204,15 @@ def test_a_page_in_the_place_of_json_is_no_service(candor: Candor) -> None:
     """A sign-in page that comes with 200 is not taken for a result."""
     responses.post(SCREENINGS, body="<html>", content_type="text/html")
     with pytest.raises(Never, match="no Candor service"):
+        candor.screen(patient="123")
+
+
+@responses.activate
+@pytest.mark.parametrize("body", [b"<html>", b'{"id": "\xff"}', b'{"id": '])
+def test_broken_json_is_no_answer(candor: Candor, body: bytes) -> None:
+    """What says that it is JSON and is none ends as an error of ours, which repeats nothing of it."""
+    responses.post(SCREENINGS, body=body, content_type="application/json")
+    with pytest.raises(Never, match="sent no JSON"):
         candor.screen(patient="123")
 
 
