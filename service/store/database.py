@@ -11,10 +11,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from service.errors import SettingError
+from service.errors import InputError, SettingError
 from service.store.local_disk import only_one, refuse_network_disk
 from service.store.migrate import migrate, refuse_newer, refuse_other_schema
 from service.work.ports import StoreDown
@@ -43,7 +43,7 @@ class Database:
         self.engine, self._threads = engine, threads
 
     async def run(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run ``function`` in a thread. Raises ``StoreDown``, and what the function raises; both roll back."""
+        """Run ``function`` in a thread. Raises ``StoreDown``, ``InputError``, and as ``function``; all roll back."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: self.now(function, *args, **kwargs))
 
@@ -52,7 +52,9 @@ class Database:
         try:
             with self.engine.begin() as connection:
                 return function(connection, *args, **kwargs)
-        except _NOT_NOW as error:  # the driver's own words may repeat values
+        except DataError:  # the driver's own words may repeat values, here and below
+            raise InputError("What was to be kept holds a value that no database takes.", "not-storable") from None
+        except _NOT_NOW as error:
             raise StoreDown(f"The store takes or gives nothing now ({type(error).__name__}).") from None
 
     def tidy(self) -> None:

@@ -14,6 +14,7 @@ from service.work.model import Accepted, Claim, JobState, Key, Kind, NewJob
 from service.work.ports import KeyTaken, LeaseLost, QueueFull
 
 KEYS_KEPT = timedelta(days=7)
+SOON = timedelta(minutes=1)  # what begins later than that takes nobody's place until then
 
 
 def accept(
@@ -25,7 +26,7 @@ def accept(
     if job.dedup is not None and (waiting := _waiting(connection, job.dedup)) is not None:
         return Accepted(waiting)
     if bound is not None:
-        _refuse_more(connection, job.kind, bound)
+        _refuse_more(connection, now, job.kind, bound)
     if key is not None:
         row = {"caller": key.caller, "key": key.key, "body": key.body}
         connection.execute(insert(idempotency).values(**row, screening=job.screening, expires=now + KEYS_KEPT))
@@ -147,7 +148,8 @@ def _waiting(connection: Connection, dedup: str) -> str | None:
     return connection.execute(select(jobs.c.screening).where(jobs.c.dedup == dedup)).scalar()
 
 
-def _refuse_more(connection: Connection, kind: Kind, bound: int) -> None:
-    under_way = select(jobs.c.id).where(jobs.c.kind == kind, jobs.c.due.is_not(None)).limit(bound).subquery()
+def _refuse_more(connection: Connection, now: datetime, kind: Kind, bound: int) -> None:
+    begun = or_(jobs.c.attempts > 0, jobs.c.due <= now + SOON)
+    under_way = select(jobs.c.id).where(jobs.c.kind == kind, jobs.c.due.is_not(None), begun).limit(bound).subquery()
     if (connection.execute(select(func.count()).select_from(under_way)).scalar() or 0) >= bound:
         raise QueueFull("As many screenings as allowed are under way.")

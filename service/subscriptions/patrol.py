@@ -15,8 +15,7 @@ from service.errors import ServerError
 from service.subscriptions.look import MARK
 from service.subscriptions.orders import look_at_changes
 from service.subscriptions.ports import STOPPED, Inbox, Watched
-from service.work.failures import reason_of
-from service.work.ports import StoreDown
+from service.work.failures import tell
 
 log = structlog.get_logger()
 
@@ -46,10 +45,8 @@ class Patrol:
             except ServerError:
                 metrics.subscriptions_unknown()
                 log.warning("subscriptions-unknown")
-            except StoreDown:
-                log.warning("store-down")
-            except Exception as error:  # noqa: BLE001 - a bug must not end the patrol in silence
-                log.error("bug", error=reason_of(error))  # noqa: TRY400 - no message
+            except Exception as error:  # noqa: BLE001 - a bug ends no patrol
+                tell(error)
             await asyncio.sleep(self.seconds)
 
     async def once(self) -> None:

@@ -8,14 +8,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import structlog
+
 from service.errors import CandorError, Never, TryLater
 from service.work.model import Claim
+from service.work.ports import StoreDown
 
 PATIENCE = 300  # attempts with a server that says later: about three days
 STRIKES = 5  # attempts that may end by a bug
 BROKEN_OFF = 20  # attempts that may break off with their process, which may have been killed for other reasons
 LONGEST = timedelta(minutes=15)  # between two attempts
 _PACKAGE = Path(__file__).parents[1]
+
+log = structlog.get_logger()
 
 
 class Verdict(NamedTuple):
@@ -51,6 +56,14 @@ def place_of(error: Exception) -> traceback.FrameSummary:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
     return (ours or frames)[-1]
+
+
+def tell(error: Exception) -> None:
+    """Log what went wrong where nobody waits for an answer: what ended in silence would be missed by nobody."""
+    if isinstance(error, StoreDown):
+        log.warning("store-down")
+    else:
+        log.error("bug", error=reason_of(error))
 
 
 def _wait(attempts: int, asked: float | None) -> timedelta:

@@ -45,7 +45,8 @@ class Store(Protocol):
     ) -> Accepted:
         """Keep a job; with a ``lease`` it is claimed at once.
 
-        Raises ``QueueFull`` where ``bound`` jobs of its kind are under way, and ``KeyTaken``.
+        Raises ``QueueFull`` where ``bound`` jobs of its kind are under way, those left out that are to wait for longer
+        than a minute first; and ``KeyTaken``.
         """
         ...
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 
 from service import tracing
-from service.work.failures import BROKEN_OFF, Verdict, judge, reason_of
+from service.work.failures import BROKEN_OFF, Verdict, judge, tell
 from service.work.model import Claim, Kind
 from service.work.ports import LeaseLost, StoreDown
 from service.work.run import Jobs
@@ -111,16 +111,16 @@ class Worker:
                 if claim is not None:
                     await self.run(claim)
                     continue
-            except StoreDown:
-                log.warning("store-down")
-            except Exception as error:  # noqa: BLE001 - a bug must not end the worker in silence
-                log.error("bug", error=reason_of(error))  # noqa: TRY400 - no message
+            except Exception as error:  # noqa: BLE001 - a bug ends no worker
+                tell(error)
             await self._wait()
 
     async def _purge_on(self) -> None:
         while True:
-            with suppress(StoreDown):
+            try:
                 await self.jobs.store.purge(self.kept)
+            except Exception as error:  # noqa: BLE001 - a bug ends no worker
+                tell(error)
             await asyncio.sleep(PURGE)
 
     async def _wait(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -12,14 +13,24 @@ from typing import Any
 
 import pytest
 
+from service.demo import charts
+from service.screening.patient import Screener
+from service.store import upkeep
 from service.store.database import opened
 from service.store.store import SqlStore
-from service.work.model import Audit, Claim, Kind, NewJob, StoredScreening
+from service.work.desk import Desk
+from service.work.model import Audit, Claim, JobState, JobStatus, Kind, NewJob, StoredScreening
+from service.work.orders import ScreenOrder
+from service.work.run import Jobs
+from service.work.worker import Worker
+from tests.e2e.conftest import FakeRecords, FakeResults
 from tests.servers.postgres.cluster import new_database
+from tests.verdicts import shipped_reader, shipped_study
 
 LEASE = timedelta(seconds=30)
 BOTH = (Kind.POST, Kind.SCREEN)
 LINE = Audit("screened", "somebody")
+ORDER = ScreenOrder(study="NCT06722105", as_of=date(2026, 11, 23), patient="Patient/demo-07", write_back=True)
 
 
 @dataclass
@@ -99,3 +110,46 @@ async def keep(store: SqlStore, id_: str, **more: Any) -> None:
     accepted = await store.accept(job(id_), lease=LEASE)
     assert accepted.claim is not None
     await store.screened(accepted.claim, result(id_, **more), LINE, lease=None)
+
+
+@dataclass
+class Shop:
+    """A worker, its desk, and the hospital around it."""
+
+    store: SqlStore
+    records: FakeRecords
+    results: FakeResults
+    worker: Worker
+    desk: Desk
+    clock: Clock
+
+    async def accept(self, order: ScreenOrder = ORDER) -> str:
+        """Take a request in, to be done later."""
+        return (await self.desk.accept(order, None, at_once=False)).screening
+
+    async def step(self) -> Exception | None:
+        """Run the one job that is due."""
+        claim = await self.store.claim(BOTH, self.worker.lease)
+        assert claim is not None
+        return await self.worker.run(claim)
+
+    async def document(self, id_: str) -> dict[str, Any]:
+        """Return a result as callers see it."""
+        kept = await self.store.screening(id_)
+        assert kept is not None
+        shown: dict[str, Any] = json.loads(kept.document)
+        return shown
+
+    def jobs(self, *states: JobState) -> list[JobStatus]:
+        """Return jobs as operators see them."""
+        return self.store.database.now(upkeep.jobs_in, states, 99)
+
+
+@pytest.fixture
+def shop(store: SqlStore, clock: Clock) -> Shop:
+    """Give a worker that has not begun."""
+    records = FakeRecords({"Patient/demo-07": charts()["07-diagnosis-alone"]})
+    results = FakeResults()
+    screener = Screener(shipped_study(), shipped_reader(), records=records, results=results)
+    worker = Worker(Jobs(store, {"NCT06722105": screener}), timedelta(seconds=30), tasks=2)
+    return Shop(store, records, results, worker, Desk(worker, bound=10), clock)

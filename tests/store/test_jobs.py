@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from service.store.store import SqlStore
 from service.store.tables import jobs
-from service.work.model import JobState, Key, Kind
+from service.work.model import Claim, JobState, Key, Kind
 from service.work.ports import KeyTaken, LeaseLost, QueueFull
 from tests.store.conftest import BOTH, LEASE, LINE, Clock, Open, claimed, job, keep, result
 
@@ -186,6 +186,19 @@ async def test_the_queue_is_bounded(store: SqlStore) -> None:
     await store.accept(job("p", Kind.POST), bound=2)
 
 
+async def test_what_is_to_wait_for_long_takes_no_place(store: SqlStore, clock: Clock) -> None:
+    """What is to be announced tomorrow fills no queue until then; what has begun and was put back fills one."""
+    await store.accept(job("tomorrow", wait=timedelta(days=1)), bound=1)
+    await store.accept(job("a"), bound=1)
+    await store.put_back(await claimed(store), timedelta(hours=1))
+    with pytest.raises(QueueFull):
+        await store.accept(job("b"), bound=1)
+    await store.done(await _after(store, clock, hours=2))
+    clock.pass_(days=1)
+    with pytest.raises(QueueFull):
+        await store.accept(job("c"), bound=1)
+
+
 async def test_a_key_stands_for_one_request(store: SqlStore, clock: Clock) -> None:
     """For a week a key and body give the same screening, and another body is refused; each caller has own keys."""
     await store.accept(job("a"), key=Key("me", "k", "body"))
@@ -258,3 +271,8 @@ async def test_nothing_is_done_by_two_when_leases_are_short(store: SqlStore, clo
     await work(0)
 
     assert sorted(kept) == sorted(map(str, range(12)))
+
+
+async def _after(store: SqlStore, clock: Clock, **time: float) -> Claim:
+    clock.pass_(**time)
+    return await claimed(store)

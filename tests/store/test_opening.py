@@ -12,12 +12,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from service.errors import SettingError
+from service.errors import InputError, SettingError
 from service.store.database import Database, examine, opened
 from service.store.local_disk import refuse_network_disk
 from service.store.store import SqlStore, open_store
 from service.store.tables import metadata
-from service.work.model import JobState
+from service.work.model import JobState, Key
 from service.work.ports import StoreDown
 from tests.servers.postgres.cluster import new_database
 from tests.store.conftest import Open, claimed, job
@@ -199,6 +199,18 @@ async def test_a_store_that_takes_nothing_is_not_ready(store: SqlStore) -> None:
         await store.check()
     with pytest.raises(StoreDown):
         await store.accept(job())
+
+
+@pytest.mark.servers
+@pytest.mark.anyio
+async def test_a_value_that_is_no_databases_is_refused(postgres: str, tmp_path: Path) -> None:
+    """It is the fault of what was brought, and is not repeated; nothing of the transaction is kept."""
+    with new_database(postgres) as url, open_store(url, tmp_path) as store:
+        with pytest.raises(InputError, match="no database takes") as refused:
+            await store.accept(job(patient="Patient/secret\0"), key=Key("me", "k", "body"))
+        again = await store.accept(job("b"), key=Key("me", "k", "body"))
+
+    assert (refused.value.code, "secret" in str(refused.value), again.again) == ("not-storable", False, False)
 
 
 @pytest.mark.servers

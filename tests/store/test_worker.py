@@ -3,74 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 
 from service.demo import charts
 from service.errors import Never, TryLater
-from service.screening.patient import Screener
 from service.store import upkeep
 from service.store.store import SqlStore
-from service.work.desk import Desk
 from service.work.failures import BROKEN_OFF, STRIKES
-from service.work.model import JobState, JobStatus, Key
+from service.work.model import JobState
 from service.work.orders import ScreenOrder
+from service.work.ports import StoreDown
 from service.work.run import Jobs
-from service.work.worker import Worker
-from tests.e2e.conftest import FakeRecords, FakeResults
-from tests.store.conftest import BOTH, Clock
-from tests.verdicts import shipped_reader, shipped_study
+from tests.store.conftest import BOTH, ORDER, Shop
 
 pytestmark = pytest.mark.anyio
-ORDER = ScreenOrder(study="NCT06722105", as_of=date(2026, 11, 23), patient="Patient/demo-07", write_back=True)
-
-
-@dataclass
-class Shop:
-    """A worker, its desk, and the hospital around it."""
-
-    store: SqlStore
-    records: FakeRecords
-    results: FakeResults
-    worker: Worker
-    desk: Desk
-    clock: Clock
-
-    async def accept(self, order: ScreenOrder = ORDER) -> str:
-        """Take a request in, to be done later."""
-        return (await self.desk.accept(order, None, at_once=False)).screening
-
-    async def step(self) -> Exception | None:
-        """Run the one job that is due."""
-        claim = await self.store.claim(BOTH, self.worker.lease)
-        assert claim is not None
-        return await self.worker.run(claim)
-
-    async def document(self, id_: str) -> dict[str, Any]:
-        """Return a result as callers see it."""
-        kept = await self.store.screening(id_)
-        assert kept is not None
-        shown: dict[str, Any] = json.loads(kept.document)
-        return shown
-
-    def jobs(self, *states: JobState) -> list[JobStatus]:
-        """Return jobs as operators see them."""
-        return self.store.database.now(upkeep.jobs_in, states, 99)
-
-
-@pytest.fixture
-def shop(store: SqlStore, clock: Clock) -> Shop:
-    """Give a worker that has not begun."""
-    records = FakeRecords({"Patient/demo-07": charts()["07-diagnosis-alone"]})
-    results = FakeResults()
-    screener = Screener(shipped_study(), shipped_reader(), records=records, results=results)
-    worker = Worker(Jobs(store, {"NCT06722105": screener}), timedelta(seconds=30), tasks=2)
-    return Shop(store, records, results, worker, Desk(worker, bound=10), clock)
 
 
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
@@ -190,52 +141,6 @@ async def test_an_older_result_is_not_posted_over_a_newer_one(shop: Shop) -> Non
     assert len(shop.results.posted) == 1
 
 
-async def test_who_waited_for_an_attempt_that_was_withdrawn_is_told_to_send_it_again(shop: Shop) -> None:
-    """A resend with the same key, that waits while the first fails, is told later as the first was; then it is new."""
-    key = Key("me", "k", "body")
-    first = await shop.desk.accept(ORDER, key, at_once=True)
-    resend = await shop.desk.accept(ORDER, key, at_once=True)
-    waits = asyncio.create_task(shop.desk.awaited(resend.screening))
-    shop.records.failure = TryLater("The server is down.", 60.0)
-    with pytest.raises(TryLater, match="is down"):
-        await shop.desk.run(first)
-    with pytest.raises(TryLater, match="send it again") as told:
-        await waits
-    third = await shop.desk.accept(ORDER, key, at_once=True)
-
-    assert (resend.again, resend.claim, told.value.retry_after) == (True, None, 2.0)
-    assert (third.again, third.claim is None) == (False, False)
-
-
-async def test_what_a_resend_was_promised_is_done_though_the_first_attempt_failed(shop: Shop) -> None:
-    """Who resends with the same key and is told that it is kept, finds it, whatever the first caller was told."""
-    key = Key("me", "k", "body")
-    first = await shop.desk.accept(ORDER, key, at_once=True)
-    resend = await shop.desk.accept(ORDER, key, at_once=False)
-    shop.records.failure = TryLater("The server is down.", 60.0)
-    with pytest.raises(TryLater):
-        await shop.desk.run(first)
-    shop.records.failure = None
-    await shop.step()
-
-    assert resend.screening == first.screening
-    assert (await shop.document(resend.screening))["patient"] == "Patient/demo-07"
-    assert (await shop.desk.accept(ORDER, key, at_once=True)).again is True
-
-
-async def test_who_waits_in_vain_for_an_attempt_is_promised_it(shop: Shop) -> None:
-    """A resend that waited long enough is told that it is under way, and so it stays."""
-    key = Key("me", "k", "body")
-    first = await shop.desk.accept(ORDER, key, at_once=True)
-    shown = await shop.desk.awaited(first.screening, seconds=0.01)
-    shop.records.failure = TryLater("The server is down.", 60.0)
-    with pytest.raises(TryLater):
-        await shop.desk.run(first)
-
-    assert shown == (None, JobState.RUNNING)
-    assert await shop.store.standing(first.screening) is JobState.READY
-
-
 async def test_the_worker_does_what_is_accepted_and_stops(shop: Shop) -> None:
     """A running worker is told of new work; when it has stopped nothing is claimed any more."""
     async with shop.worker.started():
@@ -296,6 +201,26 @@ async def test_a_store_that_is_down_for_a_while_stops_no_worker(shop: Shop, monk
         shop.store.database.now(lambda connection: connection.exec_driver_sql("ALTER TABLE gone RENAME TO jobs"))
         id_ = await shop.accept()
         await until(lambda: _is(shop, id_, JobState.DONE))
+
+
+async def test_a_purge_that_fails_is_told_and_tried_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the store is down or it is a bug: the log says so, and what is old goes the next time."""
+    monkeypatch.setattr("service.work.worker.PURGE", 0.01)
+    purged, failures = asyncio.Event(), [StoreDown("down"), ValueError("Smith has 12 g/dL")]
+
+    async def purge(_: timedelta | None) -> int:
+        if failures:
+            raise failures.pop(0)
+        purged.set()
+        return 0
+
+    monkeypatch.setattr(SqlStore, "purge", lambda _, kept: purge(kept))
+    with structlog.testing.capture_logs() as logged:
+        async with shop.worker.started():
+            await asyncio.wait_for(purged.wait(), 10)
+
+    assert [each["event"] for each in logged] == ["store-down", "bug"]
+    assert "Smith" not in str(logged)
 
 
 async def _is(shop: Shop, id_: str, state: JobState) -> bool:
