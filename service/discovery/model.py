@@ -1,0 +1,76 @@
+"""What a discovery run is made of."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from service.screening.document import Document
+from service.screening.patient import Judged
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Uncoded(msgspec.Struct, frozen=True):
+    """Conditions without any code: people whose disease stands in such a text only are not found."""
+
+    conditions: int
+    of: int  # Conditions looked at
+    sampled: bool  # only a part of the source was counted
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a source holds that the entry rule names, and everybody already known who is in it."""
+
+    seen: int | None  # people in the source; ``None``: it does not tell
+    patients: list[str]  # Patient/id, in order, each once: these are screened
+    unread: list[str] = []  # files, lines or searches that could not be read; nothing of their content
+    uncoded: Uncoded | None = None
+    until: datetime | None = None  # what changed later is for the next run (``since``)
+
+
+class Tally(msgspec.Struct):
+    """How the results of one notion are coded."""
+
+    known_codes: int = 0
+    local_only: int = 0  # by their words they are of this notion, by no code
+    unreadable_units: dict[str, int] = {}
+
+
+class Found(NamedTuple):
+    """What came of one selected patient; without ``judged`` the code of what failed: it is tried again next time."""
+
+    patient: str  # Patient/id
+    judged: Judged | None
+    error: str | None = None
+    coverage: dict[str, Tally] = {}  # noqa: RUF012 - by notion; never changed
+
+
+class Ended(NamedTuple):
+    """A patient of a run, as it is kept: ``document`` is the screening or the error in its place."""
+
+    patient: str
+    document: Document | None
+    error: str | None = None  # the code of what failed, where there is no document
+
+
+class Facts(NamedTuple):
+    """What the report says about the run itself."""
+
+    run: str
+    study: str
+    as_of: date
+    source: str  # rest, bulk, or the folder
+    engine: str  # local, spark
+    selection: Selection
+    seconds: float
