@@ -95,8 +95,8 @@ class HospitalShelf:
 
     async def commit(self, transaction: Resource) -> list[Kept]:
         entries = transaction["entry"]
-        declared = await self._declared() if any(map(is_conditional, entries)) else None
-        kept = await self._send([made_once(entry, declared) for entry in entries])
+        declared = await self._declared()
+        kept = await self._send([made_once(entry, declared) for entry in entries], declared)
         return [
             one if heeds_condition(entry, declared) else await self._only(entry, one)
             for entry, one in zip(entries, kept, strict=True)
@@ -122,19 +122,21 @@ class HospitalShelf:
         await self.remove(made.reference)
         return Kept(f"{kind}/{first['id']}", version_of(first), done=False)
 
-    async def _send(self, entries: list[Resource]) -> list[Kept]:
+    async def _send(self, entries: list[Resource], declared: Capabilities | None) -> list[Kept]:
         if not self.takes_transactions:
             return await one_by_one(entries, self._write)
         try:
             answer = await self._client.transaction({"resourceType": "Bundle", "type": "transaction", "entry": entries})
         except Refused as error:
+            if _was_deleted(error, entries) and declared is not None and declared.takes_transactions:
+                raise Conflict(str(error), error.status) from None
             if error.status in _NOT_HAD:
                 self.takes_transactions = False
             elif error.status not in _CONTENT_REFUSED or (by_text := [_by_text(each) for each in entries]) == entries:
                 raise
             else:
                 entries = by_text
-            return await self._send(entries)
+            return await self._send(entries, declared)
         told = read_answers(answer, len(entries))
         if told is None:
             raise TryLater(f"{self._client.host} did not say what became of a transaction.")
@@ -187,6 +189,8 @@ class HospitalShelf:
             else:
                 answer = await self._client.create(resource, request.get("ifNoneExist"))
         except Refused as error:
+            if _was_deleted(error, [entry]):
+                raise Conflict(str(error), error.status) from None
             if error.status not in _CONTENT_REFUSED or (by_text := _by_text(entry)) == entry:
                 raise
             return await self._write(by_text)
@@ -226,6 +230,11 @@ def _turn(entry: Resource) -> int:
 def _age(resource: Resource) -> tuple[str, str]:
     meta = resource.get("meta")
     return str(meta.get("lastUpdated", "") if isinstance(meta, dict) else ""), str(resource["id"])
+
+
+def _was_deleted(error: Refused, entries: list[Resource]) -> bool:
+    """Whether what was read to be written over may be gone: then another writer was first."""
+    return error.status in GONE and error.in_fhir and any("ifMatch" in entry["request"] for entry in entries)
 
 
 def _by_text(entry: Resource) -> Resource:

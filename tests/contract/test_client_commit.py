@@ -36,6 +36,9 @@ LATER = write_transaction(
     screening(), Known(study="ResearchStudy/1", device="Device/1", subject=SUBJECT, guidance=GUIDANCE), NOW
 )
 
+GONE = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "not-found"}]}
+TAKES_TRANSACTIONS = {"resourceType": "CapabilityStatement", "rest": [{"interaction": [{"code": "transaction"}]}]}
+
 
 @pytest.fixture(autouse=True)
 def _no_waiting() -> Iterator[None]:
@@ -65,7 +68,8 @@ def single_writes(router: respx.MockRouter, **statuses: int) -> list[tuple[str, 
         writes.append((request.method, kind, json.loads(request.content)))
         status = statuses.get(kind, 201)
         place = f"{BASE}/{kind}/{kind.lower()}-1/_history/1"
-        return httpx.Response(status, headers={"Location": place, "ETag": 'W/"1"'}, json={"resourceType": kind})
+        body = GONE if status == httpx.codes.NOT_FOUND else {"resourceType": kind}
+        return httpx.Response(status, headers={"Location": place, "ETag": 'W/"1"'}, json=body)
 
     router.post(BASE).respond(405)
     router.route(url__startswith=f"{BASE}/").mock(side_effect=answer)
@@ -132,6 +136,28 @@ async def test_a_server_without_transactions_is_asked_once(respx_mock: respx.Moc
         await shelf.commit(FIRST)
 
     assert route.call_count == 1
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_what_a_person_deleted_meanwhile_is_decided_anew(respx_mock: respx.MockRouter, status: int) -> None:
+    """A transaction over what was deleted since it was read is a lost race, and no sign that there are none."""
+    respx_mock.get(f"{BASE}/metadata").respond(json=TAKES_TRANSACTIONS)
+    respx_mock.post(BASE).respond(status, json=GONE)
+
+    async with FhirClient(Server(base=BASE)) as client:
+        shelf = HospitalShelf(client)
+        with pytest.raises(Conflict):
+            await shelf.commit(LATER)
+
+    assert shelf.takes_transactions
+
+
+async def test_without_transactions_what_a_person_deleted_is_decided_anew(respx_mock: respx.MockRouter) -> None:
+    """A single update of what was deleted since it was read is a lost race, too."""
+    single_writes(respx_mock, GuidanceResponse=404)
+
+    with pytest.raises(Conflict):
+        await commit(LATER)
 
 
 async def test_without_transactions_a_first_write_goes_piece_by_piece(respx_mock: respx.MockRouter) -> None:
