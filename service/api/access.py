@@ -99,7 +99,8 @@ def names_for(caller: Caller, service: Service) -> Pseudonyms | None:
 
 
 async def shown_to(caller: Caller, service: Service, *results: StoredScreening) -> list[StoredScreening]:
-    """Return kept results as the caller may see them."""
+    """Return kept results as the caller may see them, once it is recorded who reads them. Raises ``StoreDown``."""
+    await service.desk.shown(caller.name, *results)
     pseudonyms = names_for(caller, service)
     if pseudonyms is None:
         return list(results)

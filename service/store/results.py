@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select, tuple_, update
 from service.store import jobs, newest
 from service.store.tables import audit, screenings
 from service.work.model import Audit, Claim, Filter, NewJob, StoredScreening
+from service.work.ports import LeaseLost
 
 
 def screened(
@@ -49,14 +50,16 @@ def park(connection: Connection, now: datetime, held: Claim, reason: str, docume
         _rewrite(connection, now, held, document)
 
 
-def record(connection: Connection, now: datetime, line: Audit) -> None:
-    """Add a line to the record of who did what."""
-    connection.execute(insert(audit).values(at=now, **line._asdict()))
+def record(connection: Connection, now: datetime, *lines: Audit) -> None:
+    """Add lines to the record of who did what."""
+    connection.execute(insert(audit), [{"at": now, **line._asdict()} for line in lines])
 
 
 def document(connection: Connection, held: Claim) -> bytes:
-    """Return the document of the result that a job is about."""
-    row = connection.execute(select(screenings.c.document).where(screenings.c.id == held.screening)).scalar_one()
+    """Return the document of the result that a job is about. Raises ``LeaseLost`` where the patient was forgotten."""
+    row = connection.execute(select(screenings.c.document).where(screenings.c.id == held.screening)).scalar()
+    if row is None:
+        raise LeaseLost("The result that a job is about was deleted.")
     return bytes(row)
 
 

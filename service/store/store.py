@@ -168,6 +168,10 @@ class SqlStore:
         """Return what a mark says."""
         return await self.database.run(memory.mark, name)
 
+    async def note(self, lines: Sequence[Audit]) -> None:
+        """Add to the record of who did what."""
+        await self.database.run(results.record, self._now(), *lines)
+
     async def counts(self) -> list[JobCount]:
         """Return how many jobs of each kind stand how."""
         return await self.database.run(upkeep.counts)

@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from service.errors import TryLater
-from service.work.model import UNDER_WAY, Accepted, Filter, JobCount, JobState, Key, Kind, NewJob, StoredScreening
+from service.work.model import (
+    UNDER_WAY,
+    Accepted,
+    Audit,
+    Filter,
+    JobCount,
+    JobState,
+    Key,
+    Kind,
+    NewJob,
+    StoredScreening,
+)
 from service.work.orders import ScreenOrder, write_order
 from service.work.ports import LeaseLost
 from service.work.worker import Worker
@@ -89,6 +100,11 @@ class Desk:
     async def listed(self, wanted: Filter) -> list[StoredScreening]:
         """Return results. Raises ``StoreDown``."""
         return await self.worker.jobs.store.screenings(wanted)
+
+    async def shown(self, caller: str, *read: StoredScreening) -> None:
+        """Record that a caller reads results: done before they are handed out. Raises ``StoreDown``."""
+        if read:
+            await self.worker.jobs.store.note([Audit("read", caller, each.patient, each.id) for each in read])
 
     async def counts(self) -> list[JobCount]:
         """Return how many jobs of each kind stand how. Raises ``StoreDown``."""

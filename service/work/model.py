@@ -98,7 +98,7 @@ class StoredScreening:
 class Audit(NamedTuple):
     """A line of the record of who did what; it is added to, and never changed."""
 
-    action: str  # screened, posted, forgotten, requeued …
+    action: str  # screened, posted, read, forgotten, requeued …
     caller: str
     patient: str | None = None
     screening: str | None = None

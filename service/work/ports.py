@@ -94,7 +94,7 @@ class Store(Protocol):
         ...
 
     async def document(self, claim: Claim) -> bytes:
-        """Return the document of the result that the job is about."""
+        """Return the document of the result that the job is about. Raises ``LeaseLost`` where it was deleted."""
         ...
 
     async def put_back(self, claim: Claim, wait: timedelta, reason: str | None = None, *, strike: bool = False) -> None:
@@ -123,6 +123,10 @@ class Store(Protocol):
 
     async def screenings(self, wanted: Filter) -> list[StoredScreening]:
         """Return results."""
+        ...
+
+    async def note(self, lines: Sequence[Audit]) -> None:
+        """Add to the record of who did what."""
         ...
 
     async def counts(self) -> list[JobCount]:

@@ -17,7 +17,7 @@ from service.store.store import SqlStore
 from service.work.failures import BROKEN_OFF, STRIKES
 from service.work.model import JobState
 from service.work.orders import ScreenOrder
-from service.work.ports import StoreDown
+from service.work.ports import LeaseLost, StoreDown
 from service.work.run import Jobs
 from tests.store.conftest import BOTH, ORDER, Shop
 
@@ -122,6 +122,21 @@ async def test_a_bundle_that_cannot_be_read_has_its_answer_kept(shop: Shop) -> N
     await shop.step()
 
     assert (await shop.document(id_))["error"]["code"] == "no-patient"
+
+
+async def test_a_patient_who_is_forgotten_while_a_result_waits_is_no_bug(shop: Shop) -> None:
+    """The job that was at it finds that it is not its any more; nothing of the patient comes back."""
+    await shop.accept()
+    await shop.step()
+    claim = await shop.store.claim(BOTH, shop.worker.lease)
+    assert claim is not None
+    shop.store.database.now(upkeep.forget, shop.clock(), "Patient/demo-07", "me")
+    with structlog.testing.capture_logs() as logged:
+        failed = await shop.worker.run(claim)
+
+    assert isinstance(failed, LeaseLost)
+    assert [each["event"] for each in logged] == ["lease-lost"]
+    assert (shop.results.posted, await shop.store.screening(claim.screening)) == ([], None)
 
 
 async def test_an_older_result_is_not_posted_over_a_newer_one(shop: Shop) -> None:

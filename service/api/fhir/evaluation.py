@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from service.api.access import MayReadCharts, MayScreen
+from service.api.access import MayReadCharts, MayScreen, shown_to
 from service.api.answers import RETRY_AFTER, is_id, settled
 from service.api.fhir.exchange import answer, described, fhir_router, own_base, resource_of
 from service.api.fhir.questions import ASKED, ERRORS, read_question
@@ -77,9 +77,12 @@ async def evaluate(id: str, request: Request, service: TheService, caller: MaySc
         ),
     },
 )
-async def evaluation(id: str, request: Request, service: TheService, _: MayReadCharts) -> Response:  # noqa: A002 - as above
+async def evaluation(id: str, request: Request, service: TheService, caller: MayReadCharts) -> Response:  # noqa: A002 - as above
     """Answer as the operation itself would have answered; 202 while it is under way."""
-    return await _answered(request, service, id, *(await service.desk.result(id) if is_id(id) else (None, None)))
+    result, standing = await service.desk.result(id) if is_id(id) else (None, None)
+    if result is not None:
+        (result,) = await shown_to(caller, service, result)
+    return await _answered(request, service, id, result, standing)
 
 
 async def _answered(
