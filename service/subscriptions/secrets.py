@@ -7,9 +7,8 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from service.trust.signed import Untrusted
+from service.trust.signed import Untrusted, shown
 
-_SCHEME = "bearer "
 _PREFIX = "sha256="  # some servers write it before the signature
 
 
@@ -22,9 +21,8 @@ class NotificationSecrets:
 
     def shown(self, authorization: str | None) -> bool:
         """Whether the header carries a secret. Every secret is compared, in constant time."""
-        if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME:
-            return False
-        return self._any(authorization[len(_SCHEME) :].strip(), list(self.secrets))
+        token = shown(authorization)
+        return token is not None and self._any(token, self.secrets)
 
     def signed(self, signature: str | None, body: bytes) -> bool:
         """Whether ``signature`` is the HMAC-SHA256 of the body under a secret, in hexadecimal."""
@@ -42,6 +40,6 @@ class NotificationSecrets:
             raise Untrusted("Send the secret that the Subscription was registered with, or sign the body with it.")
 
     @staticmethod
-    def _any(given: str, expected: list[str]) -> bool:
+    def _any(given: str, expected: Sequence[str]) -> bool:
         found = [hmac.compare_digest(given.encode(), each.encode()) for each in expected]
         return any(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,6 +17,8 @@ from service.trust.key_sets import Jwk
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _LEAST_RSA_BITS = 2048
+_SCHEME = "bearer "
+_SKEW = 30.0  # seconds by which an issuer's clock may be ahead of ours
 _LONGEST = 255  # characters of a name
 _END = 253_402_300_799  # the last second of the year 9999
 
@@ -31,11 +33,24 @@ class Claimed(NamedTuple):
     header: dict[str, Any]
     claims: dict[str, Any]
 
+    @property
+    def kid(self) -> str:
+        """The id of the key that is said to have signed it."""
+        return str(self.header["kid"])
 
-def read_token(token: str) -> Claimed:
-    """Read a token without believing it; of its header alg, typ and kid are text where they stand.
 
-    Raises ``Untrusted`` for what is no signed token.
+def shown(authorization: str | None) -> str | None:
+    """Return the token that an ``Authorization`` header bears (RFC 6750); ``None``: none."""
+    if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME:
+        return None
+    return authorization[len(_SCHEME) :].strip()
+
+
+def read_token(token: str, algorithms: Collection[str], types: Collection[str]) -> Claimed:
+    """Read a token without believing it.
+
+    Raises ``Untrusted`` for what is no signed token, or by its header not of these algorithms and types (in small
+    letters, ``""`` where none may be named), or without the id of its key.
     """
     parts = token.split(".")
     try:
@@ -47,17 +62,39 @@ def read_token(token: str) -> Claimed:
     for name in ("alg", "typ", "kid"):
         if not isinstance(header.get(name, ""), str):
             raise Untrusted(f"The token's header has no text where one is asked for ({name}).")
+    if header.get("alg") not in algorithms:  # whatever a token says of itself
+        raise Untrusted(f"The token's alg is one of {', '.join(algorithms)}.")
+    if header.get("typ", "").lower() not in types:
+        raise Untrusted("The token is not of the type that is asked for (typ).")
+    if "kid" not in header:
+        raise Untrusted("The token's header names its key (kid).")
     return Claimed(header, claims)
 
 
-def verify(token: str, key: Jwk, algorithms: tuple[str, ...]) -> dict[str, Any]:
-    """Return the claims of a token that ``key`` signed by one of ``algorithms``. Raises ``Untrusted``."""
+def verify(token: str, key: Jwk | None, algorithms: Collection[str], issuer: str, now: float) -> dict[str, Any]:
+    """Return the claims of a token of ``issuer`` that ``key`` signed and that is not expired ``now``.
+
+    Raises ``Untrusted``, for ``None`` too: the issuer publishes no such key.
+    """
+    if key is None:
+        raise Untrusted("Its issuer publishes no key of the token's kid.")
     try:
         if key.get("kty") == "RSA" and int.from_bytes(_bytes(key["n"]), "big").bit_length() < _LEAST_RSA_BITS:
             raise Untrusted(f"The caller's RSA key is shorter than {_LEAST_RSA_BITS} bits.")
-        return dict(jwt.decode(token, import_key(key), algorithms=list(algorithms)).claims)
+        claims = dict(jwt.decode(token, import_key(key), algorithms=list(algorithms)).claims)
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):  # the library's own words may repeat the token
         raise Untrusted("The token's signature is not of the key that it names.") from None
+    if claims.get("iss") != issuer:  # a parser may read a doubled member otherwise
+        raise Untrusted("The token is not of the issuer that is trusted (iss).")
+    if seconds(claims, "exp") <= now:
+        raise Untrusted("The token is expired (exp).")
+    return claims
+
+
+def not_of_the_future(claims: Mapping[str, Any], name: str, now: float) -> None:
+    """Raise ``Untrusted`` where a claim is a moment that is still to come, by a clock that may be a little ahead."""
+    if seconds(claims, name) > now + _SKEW:
+        raise Untrusted(f"The token is not good yet ({name}).")
 
 
 def seconds(claims: Mapping[str, Any], name: str) -> float:
