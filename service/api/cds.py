@@ -96,7 +96,7 @@ async def call(id: str, request: Request, service: TheService) -> Response:  # n
         raise _unknown()
     hook, advisor = found
     body = await read_json(request, service.limits.body_bytes, service.limits.body_seconds)
-    with service.place():
+    with service.places.one():
         arrived = asyncio.get_running_loop().time()
         said = await service.off_loop(decode_call, body)
         if said.hook != hook:

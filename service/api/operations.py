@@ -55,7 +55,7 @@ async def ready(service: TheService, response: Response) -> models.Health:
 async def _health(service: Service) -> models.Health:
     if service.desk.closed:
         return models.Health(status="stopping")
-    if service.busy:
+    if service.places.full:
         return models.Health(status="busy")
     try:
         await service.desk.check()

@@ -60,7 +60,7 @@ async def screen(request: Request, service: TheService, caller: MayScreen) -> Re
     wish = read_wish(request)
     # Whoever sends slowly keeps nobody from a place.
     body = await read_json(request, service.limits.body_bytes, service.limits.body_seconds)
-    with service.place():
+    with service.places.one():
         wanted = await service.off_loop(decode, body, service.limits.entries)
         key = await service.off_loop(wish.key_of, caller.name, body)
         id_ = await service.take(_order(service, wanted, caller.name), key, later=wish.later)

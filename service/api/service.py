@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, TypeVar, TypeVarTuple
 
@@ -39,6 +39,32 @@ class Limits:
     body_seconds: float = 60.0  # for a body to arrive
 
 
+@dataclass(slots=True)
+class Places:
+    """How many of a kind may be under way at once, and are."""
+
+    number: int
+    kind: str
+    taken: int = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no place left."""
+        return self.taken >= self.number
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Take a place. Raises a ``Problem``: 429."""
+        if self.full:
+            detail = f"As many {self.kind} as allowed are under way."
+            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "queue-full", detail, retry_after=RETRY_WHEN_BUSY)
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
 @dataclass(slots=True, kw_only=True)
 class Service:
     """The doors' share of the composition: built by ``service.app``, handed to ``create_api``."""
@@ -54,8 +80,12 @@ class Service:
     pseudonyms: Pseudonyms | None = None  # people's names for researchers
     metrics_open: bool = False  # to whoever reaches the port
     public_url: str | None = None  # under which callers reach the service; ``None``: as each of them says
-    under_way: int = 0
-    unproven: int = 0
+    unproven: Places = field(default_factory=lambda: Places(UNPROVEN, "signed bodies"))
+    places: Places = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Have as many places for screenings as the limits allow."""
+        self.places = Places(self.limits.screenings, "screenings")
 
     def screener(self, study: str | None) -> Screener:
         """Return the screener of a study, or of the first one. Raises a ``Problem``: 404."""
@@ -64,11 +94,6 @@ class Service:
         if study not in self.screeners:
             raise Problem(HTTPStatus.NOT_FOUND, "unknown-study", "No study of this id is loaded.")
         return self.screeners[study]
-
-    @property
-    def busy(self) -> bool:
-        """Whether no further screening is taken now."""
-        return self.under_way >= self.limits.screenings
 
     async def take(self, order: ScreenOrder, key: Key | None, *, later: bool) -> str:
         """Keep a request and, unless it may be done later, do it; return the id of its screening.
@@ -79,30 +104,6 @@ class Service:
         if not later:
             await self.desk.run(accepted)
         return accepted.screening
-
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Take a place in the queue. Raises a ``Problem``: 429."""
-        if self.busy:
-            detail = "As many screenings as allowed are under way."
-            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "queue-full", detail, retry_after=RETRY_WHEN_BUSY)
-        self.under_way += 1
-        try:
-            yield
-        finally:
-            self.under_way -= 1
-
-    @contextmanager
-    def stranger(self) -> Iterator[None]:
-        """Take a place for a body whose signature alone tells whose it is. Raises a ``Problem``: 429."""
-        if self.unproven >= UNPROVEN:
-            detail = "As many signed bodies as allowed are on their way."
-            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "queue-full", detail, retry_after=RETRY_WHEN_BUSY)
-        self.unproven += 1
-        try:
-            yield
-        finally:
-            self.unproven -= 1
 
     async def off_loop(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
         """Do in the worker's thread what takes long for a large body. Raises what ``work`` raises."""

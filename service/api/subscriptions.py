@@ -82,15 +82,15 @@ async def _read(request: Request, service: Service) -> bytes:
         raise Problem(
             HTTPStatus.CONFLICT, "no-hospital-server", "No hospital server is configured: set CANDOR_FHIR_URL."
         )
-    admit, limits = service.notices.secrets.admit, service.limits
-    shown, signature = request.headers.get("authorization"), request.headers.get("x-signature")
-    if signature is None:
-        admit(shown, None, b"")
+    secrets, limits = service.notices.secrets, service.limits
+    authorization, signature = request.headers.get("authorization"), request.headers.get("x-signature")
+    if signature is None or secrets.shown(authorization):
+        secrets.admit(authorization, None, b"")
         body = await read_any(request, limits.body_bytes, limits.body_seconds)
     else:
-        with service.stranger():
+        with service.unproven.one():
             body = await read_any(request, limits.body_bytes, limits.body_seconds)
-            await service.off_loop(admit, shown, signature, body)
+            await service.off_loop(secrets.admit, authorization, signature, body)
     if body:
         check_media_type(request, (FHIR_MEDIA_TYPE, "application/json"))
     return body

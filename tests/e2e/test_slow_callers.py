@@ -44,7 +44,7 @@ def test_a_slow_sender_takes_no_place_and_is_timed_out(doors: Doors) -> None:
     busy = []
 
     async def drip() -> Message:
-        busy.append(doors.http.app.state.service.busy)  # type: ignore[attr-defined]
+        busy.append(doors.http.app.state.service.places.full)  # type: ignore[attr-defined]
         await anyio.sleep(0.02)
         return {"type": "http.request", "body": b" ", "more_body": True}
 

@@ -55,7 +55,7 @@ async def evaluate(id: str, request: Request, service: TheService, caller: MaySc
     question, body = await read_question(request, service)
     screener.needs(patient=question.patient is not None, write_back=False)
     key = await service.off_loop(wish.key_of, caller.name, f"{TRIGGER} {id}\n".encode() + body)
-    with service.place():
+    with service.places.one():
         screening = await service.take(question.order(id, TRIGGER, caller.name), key, later=wish.later)
     if wish.later:
         return _under_way(request, screening)

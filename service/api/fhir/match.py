@@ -37,7 +37,7 @@ async def match(request: Request, service: TheService, caller: MayScreen) -> Res
     """Judge one patient for every study; `search.score` is the share of criteria that pass, 0 where one fails."""
     question, _ = await read_question(request, service)
     screenings = []
-    with service.place():
+    with service.places.one():
         for study, screener in service.screeners.items():
             screener.needs(patient=question.patient is not None, write_back=False)
             id_ = await service.take(question.order(study, TRIGGER, caller.name), None, later=False)
