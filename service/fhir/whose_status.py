@@ -101,6 +101,14 @@ def bear_out(provenances: Iterable[Resource], guidance: Resource, subject: Resou
     return written
 
 
+def is_finished(provenances: Iterable[Resource], guidance: Resource, study: Study) -> bool:
+    """Whether a Provenance of ours, which is written last, tells of the write of this very result."""
+    try:
+        return any(_is_ours(each, guidance, study) and _is_of_this_write(each, guidance) for each in provenances)
+    except (AttributeError, KeyError, TypeError):
+        return False
+
+
 def _is_ours(provenance: Resource, guidance: Resource, study: Study) -> bool:
     system, _ = device_identifier(study)  # of any version of this software
     author = guidance.get("performer", {}).get("reference")

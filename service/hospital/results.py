@@ -11,7 +11,7 @@ from http import HTTPStatus
 from service.eligibility.results import Screening
 from service.eligibility.study import Study
 from service.errors import Never, ServerError
-from service.fhir.whose_status import bear_out, is_about, says_we_wrote, versioned
+from service.fhir.whose_status import bear_out, is_about, is_finished, says_we_wrote, versioned
 from service.fhir.write import Known, write_transaction
 from service.fhir.write_guidance import read_view, view_of
 from service.fhir.write_names import device_identifier, guidance_identifier, registry_number, subject_identifier, token
@@ -74,7 +74,7 @@ async def _tell(
     if screening.without_disease and not _has_result(known):
         return Written(done=False, why="no-disease-on-record")
     kept: list[Kept] = []
-    if not _is_unchanged(screening, known):
+    if not await _is_unchanged(shelf, screening, known):
         if known.subject is None and known.guidance is None and not await shelf.holds(screening.patient):
             return Written(done=False, why="patient-not-on-write-server")
         kept = await _write_result(shelf, screening, known, now, versions, as_text=as_text)
@@ -192,17 +192,25 @@ async def _is_persons(
         return False
     if guidance is None or not says_we_wrote(read_view(guidance), subject):
         return True
-    provenances = await shelf.find("Provenance", [("target", f"ResearchSubject/{subject['id']}")])
-    return not bear_out(provenances, guidance, subject, study)
+    return not bear_out(await _provenances(shelf, subject), guidance, subject, study)
 
 
-def _is_unchanged(screening: Screening, known: Known) -> bool:
+async def _provenances(shelf: Shelf, subject: Resource) -> list[Resource]:
+    return await shelf.find("Provenance", [("target", f"ResearchSubject/{subject['id']}")])
+
+
+async def _is_unchanged(shelf: Shelf, screening: Screening, known: Known) -> bool:
     if not _has_result(known) or known.guidance is None:
         return False
     if known.subject is not None and known.person_status is None and known.subject.get("status") != screening.status:
         return False
     stored = read_view(known.guidance)
-    return stored is not None and stored.same_as(view_of(screening))
+    if stored is None or not stored.same_as(view_of(screening)):
+        return False
+    if known.subject is None or known.person_status is None or stored.person_status is not None:
+        return True
+    # Where there are no transactions, a person may have been first between the result and the subject.
+    return is_finished(await _provenances(shelf, known.subject), known.guidance, screening.study)
 
 
 def _id(resource: Resource) -> str:

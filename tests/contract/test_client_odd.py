@@ -160,3 +160,33 @@ async def test_a_status_of_ours_that_replaced_another_is_ours(tmp_path: Path, ve
     assert await write(shelf, Status.CANDIDATE, LATER + timedelta(days=2), versions) is None
     assert await write(shelf, Status.INELIGIBLE, LATER + timedelta(days=3), versions) is None
     assert (await subject(shelf))["status"] == "ineligible"
+
+
+async def test_a_person_who_is_first_within_a_write_leaves_none_half_done(tmp_path: Path) -> None:
+    """Where somebody set a status after a write broke off, it is written whole, once; after a whole one nothing is."""
+    shelf = Singly(tmp_path)
+    await write(shelf, Status.POTENTIAL_CANDIDATE, NOW)
+    shelf.broken = True
+    with pytest.raises(ConnectionError):
+        await write(shelf, Status.INELIGIBLE, LATER)
+    shelf.broken = False
+    await set_status(shelf, "on-study")
+
+    for days in (1, 2):
+        assert await write(shelf, Status.INELIGIBLE, LATER + timedelta(days=days)) == "on-study"
+
+    [guidance] = await shelf.find("GuidanceResponse", [])
+    assert guidance["meta"]["versionId"] == "3"
+    assert len(await shelf.find("Provenance", [])) == 2
+
+
+async def test_a_status_that_a_person_sets_after_a_whole_write_changes_no_result(tmp_path: Path) -> None:
+    """Our result stands as it was written; what is new is the flag in the list alone."""
+    shelf = Singly(tmp_path)
+    await write(shelf, Status.POTENTIAL_CANDIDATE, NOW)
+    await write(shelf, Status.CANDIDATE, LATER)
+    await set_status(shelf, "on-study")
+
+    written = await write_back(shelf, screening(Status.CANDIDATE), now=LATER + timedelta(days=1))
+
+    assert [one.partition("/")[0] for one in written.resources] == ["List"]

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,8 @@ from tests.servers.written import (
 )
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
+
+LATER = NOW + timedelta(days=1)
 
 
 @asynccontextmanager
@@ -122,16 +126,20 @@ async def test_without_research_subjects_nothing_is_guessed() -> None:
         assert found(server, "GuidanceResponse") == []
 
 
-async def test_a_server_that_takes_transactions_for_batches_gets_single_writes(batching: str) -> None:
-    """A batch that was half refused is taken back, a person's status stays, and then it is written singly, whole."""
-    patient = load_chart(batching, "batch")
+@pytest.mark.parametrize("declares", [True, False], ids=["says it takes them", "says it takes none"])
+async def test_a_server_that_takes_transactions_for_batches_gets_single_writes(batching: str, declares: bool) -> None:
+    """What was half done is taken back, a person's status stays, and then it is written singly, whole."""
+    patient = load_chart(batching, f"batch-{declares}".lower())
     async with FhirClient(Server(base=batching)) as client:
+        if declares:
+            told = await client.capabilities()
+            client.habits.capabilities = told._replace(interactions=told.interactions | {"transaction"})
         await write_back(HospitalShelf(client), await screen_on(client, patient), now=NOW)
         exclude(batching, patient)
-        overtaken = Overtaken(client, batching, patient)
+        overtaken = Overtaken(client, partial(set_status, batching, patient, "on-study"))
 
-        written = await write_back(overtaken, await screen_on(client, patient), now=NOW)
-        again = await write_back(overtaken, await screen_on(client, patient), now=NOW)
+        written = await write_back(overtaken, await screen_on(client, patient), now=LATER)
+        again = await write_back(overtaken, await screen_on(client, patient), now=LATER)
 
     assert written.person_status == "on-study"
     assert again.document == UNCHANGED

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.servers.written import (
     UNCHANGED,
     Overtaken,
     about,
+    delete_subject,
     exclude,
     found,
     kinds,
@@ -82,13 +84,33 @@ async def test_a_person_who_writes_between_our_read_and_our_write_wins(server: s
         await screen_and_post(client, patient)
         exclude(server, patient)
 
-        written = await write_back(Overtaken(client, server, patient), await screen_on(client, patient), now=NOW)
+        shelf = Overtaken(client, partial(set_status, server, patient, "on-study"))
+        written = await write_back(shelf, await screen_on(client, patient), now=NOW)
 
     [line] = lines_of(server, patient)
     assert written.person_status == "on-study"
     assert subject_of(server, patient)["status"] == "on-study"
     assert line["flag"]["coding"][0]["code"] == "ineligible"
     assert kinds(about(server, patient)) == [*ABOUT_A_PATIENT, "Provenance"]
+
+
+async def test_what_a_person_deletes_between_our_read_and_our_write_is_decided_anew(server: str) -> None:
+    """A subject that is gone when we write is made again, once, and the write leaves nothing half done."""
+    patient = load_chart(server, "deleted")
+    async with FhirClient(Server(base=server)) as client:
+        await screen_and_post(client, patient)
+        exclude(server, patient)
+        shelf = Overtaken(client, partial(delete_subject, server, patient))
+        result = await screen_on(client, patient)
+
+        written = await write_back(shelf, result, now=NOW)
+        again = await write_back(shelf, result, now=NOW)
+
+    assert written.done
+    assert again.document == UNCHANGED
+    assert subject_of(server, patient)["status"] == result.status
+    assert kinds(about(server, patient)) == [*ABOUT_A_PATIENT, "Provenance"]
+    assert shelf.takes_transactions
 
 
 async def test_processes_that_race_leave_one_of_each(server: str, tmp_path: Path) -> None:

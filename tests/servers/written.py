@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -163,15 +163,20 @@ def lines_of(server: str, patient: str) -> list[Json]:
     return [entry for entry in listed["entry"] if entry["item"]["reference"] == reference]
 
 
-class Overtaken(HospitalShelf):
-    """A shelf on which a person sets a status between our read and our first write."""
+def delete_subject(server: str, patient: str) -> None:
+    """Delete the patient's subject, as a person does."""
+    httpx.delete(f"{server}/ResearchSubject/{subject_of(server, patient)['id']}").raise_for_status()
 
-    def __init__(self, client: FhirClient, server: str, patient: str) -> None:
+
+class Overtaken(HospitalShelf):
+    """A shelf on which a person does something between our read and our first write."""
+
+    def __init__(self, client: FhirClient, act: Callable[[], None]) -> None:
         super().__init__(client)
-        self.waiting = [(server, patient)]
+        self.waiting = [act]
 
     async def commit(self, transaction: dict[str, Any]) -> list[Kept]:
         """Let the person go first."""
         while self.waiting:
-            set_status(*self.waiting.pop(), "on-study")
+            self.waiting.pop()()
         return await super().commit(transaction)
