@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -60,6 +61,11 @@ class Operation(NamedTuple):
     def form(self) -> str:
         """The media type of its door's errors."""
         return "application/fhir+json" if self.path.startswith("/fhir/") else "application/problem+json"
+
+    def is_asked_by(self, request: httpx2.Request) -> bool:
+        """Whether a request is for it."""
+        parts = (re.escape(part) if part[:1] != "{" else "[^/]+" for part in self.path.split("/"))
+        return request.method == self.method and re.fullmatch("/".join(parts), request.url.path) is not None
 
     def call(self, http: TestClient, headers: dict[str, str]) -> httpx2.Response:
         """Call it for what there may be."""

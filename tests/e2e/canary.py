@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from service import metrics
 from tests.builders import Resource, complete_chart, observation
+from tests.doors import OPERATIONS
 from tests.e2e.conftest import Run
 from tests.hospital import ANSWERS, BASE, Hospital, searchset
 from tests.telling import counted
@@ -79,11 +80,14 @@ class World:
     folder: Path
     heard: list[str] = field(default_factory=list)
     statuses: set[int] = field(default_factory=set)
+    called: set[str] = field(default_factory=set)  # operations of openapi.yaml
 
-    def post(self, path: str, body: Json | bytes, kind: str = "application/json", **headers: str) -> Any:
+    def post(
+        self, path: str, body: Json | bytes, kind: str = "application/json", method: str = "POST", **headers: str
+    ) -> Any:
         """Call the service."""
         content = body if isinstance(body, bytes) else as_json(body)
-        return self.http.post(path, content=content, headers={"Content-Type": kind} | headers)
+        return self.http.request(method, path, content=content, headers={"Content-Type": kind} | headers)
 
     def until_done(self, place: str) -> Any:
         """Ask again until the answer is no 202."""
@@ -135,9 +139,10 @@ class World:
             route.mock(side_effect=answer)
 
     def listen(self, response: Any) -> None:
-        """Keep what an error says, and every header."""
+        """Keep which operation it was, what an error says, and every header."""
         response.read()
         self.statuses.add(response.status_code)
+        self.called |= {each.id for each in OPERATIONS if each.is_asked_by(response.request)}
         if response.status_code >= httpx.codes.BAD_REQUEST:
             self.heard.append(response.text)
         self.heard.append(json.dumps(dict(response.headers)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import httpx
@@ -27,22 +28,20 @@ TALKATIVE = {
 }
 
 Door = Callable[[World], None]
-DOORS: list[tuple[Door, bool]] = []
+DOORS: list[tuple[Door, set[str], bool]] = []
 
 
-def door(function: Door) -> Door:
-    """Add a door that the canary goes through."""
-    DOORS.append((function, False))
-    return function
+def door(*operations: str, guarded: bool = False) -> Callable[[Door], Door]:
+    """Add a door that the canary goes through: these operations at least; ``guarded``: tokens are asked for there."""
+
+    def add(function: Door) -> Door:
+        DOORS.append((function, set(operations), guarded))
+        return function
+
+    return add
 
 
-def guarded_door(function: Door) -> Door:
-    """Add a door at which callers need the token of an issuer."""
-    DOORS.append((function, True))
-    return function
-
-
-@door
+@door("screen", "readScreening", "listScreenings")
 def records_over_http(world: World) -> None:
     """Judged at once and later, kept, read and listed."""
     body = {"bundle": chart()} | AS_OF
@@ -52,7 +51,7 @@ def records_over_http(world: World) -> None:
     assert ID in world.http.get(SCREENINGS, params={"patient": FAMILY}).text
 
 
-@door
+@door()
 def a_patient_of_the_hospital(world: World) -> None:
     """Pulled, judged, and not posted: the server refuses with too many words."""
     assert world.post(SCREENINGS, {"patient": ID}).json()["patient"] == f"Patient/{ID}"
@@ -60,7 +59,7 @@ def a_patient_of_the_hospital(world: World) -> None:
     assert world.post(SCREENINGS, {"patient": ID, "write_back": True}).status_code == 503
 
 
-@door
+@door("fhirEvaluate", "fhirEvaluation", "fhirMatch")
 def fhir_operations(world: World) -> None:
     """Evaluated at once and later, matched."""
     asked = {"resourceType": "Parameters", "parameter": [{"name": "subject", "valueString": ID}]}
@@ -71,7 +70,7 @@ def fhir_operations(world: World) -> None:
     assert world.post("/fhir/ResearchStudy/$match", chart(), FHIR).status_code == 200
 
 
-@door
+@door("discoverCdsServices", "callCdsService", "giveCdsFeedback")
 def a_card(world: World) -> None:
     """Called with a prefetch that says all, with one that was refused, with nothing, and with a token that is lent."""
     canary = of_today(chart())
@@ -86,7 +85,7 @@ def a_card(world: World) -> None:
     world.post(SERVICE, known, Authorization=f"Bearer {SECRET}.{NUMBER}.{FAMILY}")
 
 
-@door
+@door("notify", "notifyByPut", "notifyOfResource", "notifyOfResourceByPut")
 def notifications(world: World) -> None:
     """Told of changes in every form and by strangers; the patient is looked at behind the door."""
     place, canary = "/subscriptions/notifications", chart()["entry"]
@@ -99,12 +98,12 @@ def notifications(world: World) -> None:
     ]
     told = {"Authorization": f"Bearer {SECRET}", "X-Signature": HOSTILE}
     for path in ("", f"/Patient/{ID}", f"/Observation/{FAMILY}", f"/{FAMILY}/{HOSTILE}"):
-        for body in bodies:
-            world.post(f"{place}{path}", body, FHIR, **told)
+        for body, method in product(bodies, ("POST", "PUT")):
+            world.post(f"{place}{path}", body, FHIR, method, **told)
     world.settle()
 
 
-@door
+@door()
 def bodies_that_cannot_be_used(world: World) -> None:
     """Whatever is wrong with a body, nothing of it is repeated."""
     two = {
@@ -134,12 +133,28 @@ def bodies_that_cannot_be_used(world: World) -> None:
             assert world.post(path, broken, FHIR if "fhir" in path else "application/json").is_error
 
 
-@door
+@door("live", "ready", "keys", "listStudies", "fhirCapabilities", "fhirOperations")
+def what_is_about_nobody(world: World) -> None:
+    """Asked with a canary in the query and in headers, and answered without."""
+    for place in (
+        "livez",
+        "readyz",
+        ".well-known/jwks.json",
+        "api/v1/studies",
+        "fhir/metadata",
+        "fhir/OperationDefinition",
+    ):
+        answer = world.http.get(f"/{place}", params={"name": FAMILY}, headers=TALKATIVE)
+        assert FAMILY not in answer.text
+
+
+@door("readStudy", "fhirStudy", "fhirOperation")
 def addresses_that_are_none(world: World) -> None:
     """Paths, queries, methods and headers are the caller's text."""
     places = (
         f"/{FAMILY}", f"/fhir/Patient/{ID}", f"{SCREENINGS}/{ID}", f"/api/v1/studies/{FAMILY}",
-        f"/fhir/evaluations/{ID}", f"/fhir/ResearchStudy/{FAMILY}", f"/cds-services/{FAMILY}",
+        f"/fhir/evaluations/{ID}", f"/fhir/ResearchStudy/{FAMILY}", f"/fhir/OperationDefinition/{FAMILY}",
+        f"/cds-services/{FAMILY}",
         f"{SCREENINGS}?status={FAMILY}", f"{SCREENINGS}?cursor={FAMILY}", f"/fhir/metadata?_format={FAMILY}",
     )  # fmt: skip
     for place in places:
@@ -160,7 +175,7 @@ FAILURES: list[httpx.Response | Exception] = [
 ]  # fmt: skip
 
 
-@door
+@door()
 def a_hospital_that_fails(world: World) -> None:
     """However the hospital's server fails, and whatever it says, at every door that asks it."""
     asked = {"resourceType": "Parameters", "parameter": [{"name": "subject", "valueString": ID}]}
@@ -174,7 +189,7 @@ def a_hospital_that_fails(world: World) -> None:
     world.settle()
 
 
-@door
+@door()
 def a_search_that_fails(world: World) -> None:
     """Records that are withheld, and a page that leads elsewhere, are told without their words."""
     elsewhere = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": outcome("suppressed")}]}
@@ -190,7 +205,7 @@ def a_search_that_fails(world: World) -> None:
         world.command("screen", "--patient", ID, "--json")
 
 
-@door
+@door()
 def commands(world: World) -> None:
     """Tables and lines go to stdout, and only what went wrong to stderr, without a name."""
     good = world.file("good.json", as_json(chart()))
@@ -208,7 +223,7 @@ def commands(world: World) -> None:
             world.command("screen", world.file(f"{number}.{suffix}", content), "--json")
 
 
-@door
+@door()
 def a_service_that_fails(world: World) -> None:
     """The command that has a service judge says what the service says, and not what stands before it says."""
     good, url = world.file("good.json", as_json(chart())), "https://candor.hospital.example"
@@ -223,7 +238,7 @@ def a_service_that_fails(world: World) -> None:
             assert world.command("screen", good, "--service", url, "--json").code in {2, 3, 75}
 
 
-@door
+@door("metrics")
 def what_operators_see(world: World) -> None:
     """A job that was set aside is listed with its reason, and a patient is forgotten, without being named."""
     world.hospital(ResearchStudy=httpx.Response(422, json=outcome()))
@@ -235,7 +250,7 @@ def what_operators_see(world: World) -> None:
     assert world.command("forget", ID).code == 0
 
 
-@guarded_door
+@door(guarded=True)
 def tokens_that_are_refused(world: World) -> None:
     """Whatever a token says of its bearer, and whatever the issuer answers, is repeated nowhere."""
     issuer = Issuer()
@@ -254,7 +269,7 @@ def tokens_that_are_refused(world: World) -> None:
         assert world.http.get(f"{SCREENINGS}?name={FAMILY}", headers=headers).is_error
 
 
-@guarded_door
+@door(guarded=True)
 def an_issuer_that_fails(world: World) -> None:
     """Without its keys nobody is let in, and what it said of the matter stays with us."""
     for failure in (httpx.Response(500, text=HOSTILE), httpx.Response(200, text=HOSTILE), httpx.ConnectError(HOSTILE)):
