@@ -49,23 +49,20 @@ def _deciding(node: Finding) -> Iterator[Leaf]:
 
 def _phrase(study: Study, leaf: Leaf, words: Phrases, language: str) -> str:
     if leaf.value is None and leaf.effective is None:
-        present = leaf.truth is Truth.TRUE or bool(leaf.sources)
-        return _without_value(study, leaf.notion, leaf.reason, present, language)
+        return _without_value(study, leaf.notion, leaf.reason, leaf.truth is Truth.TRUE, language)
     label = _label(study, leaf.notion, language)
     if leaf.reason is None and leaf.value is not None and leaf.op in (Age.op, Sex.op):
         return (words.age if leaf.op == Age.op else words.sex).format(text=leaf.value.text)
-    value = ""
-    if leaf.value is not None and (leaf.value.text or leaf.value.as_received):
-        text = f"{leaf.value.text} {leaf.value.unit}".strip() if leaf.value.text else leaf.value.as_received
-        value = words.value.format(value=text)
-    if leaf.effective and not leaf.effective.startswith(leaf.value.text if leaf.value and leaf.value.text else "-"):
+    value, received = "", None
+    if leaf.value is not None:
+        text, unit, received = leaf.value
+        written = f"{text} {unit}".strip() if text else received
+        value = words.value.format(value=written) if written else ""
+    if leaf.effective and leaf.effective != received:  # a date that is the value is said once
         value += words.on_day.format(day=leaf.effective[:_DAY])
     if leaf.reason is not None:
         return words.reasons[leaf.reason].format(label=label, value=value)
-    if value:
-        return label + value
-    present = leaf.truth is Truth.TRUE or bool(leaf.sources)
-    return _without_value(study, leaf.notion, None, present, language)
+    return label + value
 
 
 @lru_cache(maxsize=4096)
