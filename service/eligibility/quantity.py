@@ -178,13 +178,13 @@ def decimal_text(number: Number, places: int | None = None) -> str:
     if places is None and isinstance(number, Decimal):
         text = format(number, "f")
         text = text.rstrip("0").rstrip(".") if "." in text else text
-        return "0" if text in ("-0", "") else text
+        return "0" if text == "-0" else text
     fraction = Fraction(number)
     if places is None:
         places = _places_needed(fraction)
     rounded = round(fraction * 10**places)
     whole, part = divmod(abs(rounded), 10**places)
-    text = f"{whole}.{part:0{places}}".rstrip("0").rstrip(".") if part else str(whole)
+    text = f"{whole}.{part:0{places}}".rstrip("0").rstrip(".")
     return f"-{text}" if rounded < 0 else text
 
 

@@ -52,7 +52,7 @@ def test_a_candidate() -> None:
     assert verdict.status == "candidate"
     assert [(result.criterion.id, result.outcome.value) for result in verdict.screening.criteria] == [
         ("I1", "pass"), ("I2", "pass"), ("I3", "pass"), ("I4", "open"),
-        ("E1", "pass"), ("E2", "pass"), ("E3", "open"), ("E4", "open"),
+        ("E1", "pass"), ("E2", "pass"), ("E3", "open"), ("E4", "open"), ("E5", "pass"),
     ]  # fmt: skip
 
 
@@ -119,3 +119,20 @@ def test_too_old_is_for_good() -> None:
 
     assert (young.recoverable, young.rescreen_after) == (True, "2027-06-01")
     assert (old.recoverable, old.rescreen_after) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("urate", "truth", "sentence", "again"),
+    [
+        ("11.9 mg/dL", "false", "Passes: serum urate 11.9 mg/dL on 2026-11-10.", None),
+        ("12 mg/dL", "true", "Fails: serum urate 12 mg/dL on 2026-11-10.", "2026-11-24"),
+        (None, "unknown", "Open, data missing: no serum urate on record.", None),
+    ],
+)
+def test_a_sentence_may_deny(urate: str | None, truth: str, sentence: str, again: str | None) -> None:
+    """What `not` holds decides the other way round, with the same record as the cause and the same chance to change."""
+    verdict = without(URATE, *([observation("3084-1", urate, "2026-11-10")] if urate else []))
+
+    assert verdict.truth("E5") == truth
+    assert verdict.explanation("E5") == sentence
+    assert verdict.rescreen_after == again

@@ -1,7 +1,11 @@
 """The status recommended, the priority in the list, and who is not screened at all."""
 
+from datetime import date
+
 import pytest
 
+from service.eligibility.results import NotScreened
+from service.eligibility.screen import screen
 from tests.builders import (
     Resource,
     SampleChart,
@@ -14,6 +18,7 @@ from tests.builders import (
     resource,
     verdict,
 )
+from tests.verdicts import AS_OF, Verdict, as_json, shipped_chart, shipped_study
 
 RESEARCH = "http://terminology.hl7.org/CodeSystem/consentscope|research"
 CONSENT = "http://terminology.hl7.org/CodeSystem/consentcategorycodes|research"
@@ -156,8 +161,12 @@ def test_a_replaced_record_names_the_one_to_screen(active: bool | None) -> None:
     link = [{"other": {"reference": "Patient/new"}, "type": "replaced-by"}]
     given = verdict(complete_chart(link=link, active=active))
 
-    assert given.error == "patient-replaced"
-    assert given.result.replaced_by == "Patient/new"  # type: ignore[union-attr]
+    assert given.result == NotScreened(
+        "Patient/p",
+        "patient-replaced",
+        "this patient record was replaced by another one; screen that one",
+        "Patient/new",
+    )
 
 
 @pytest.mark.parametrize("kind", ["replaces", "seealso", "refer"])
@@ -195,7 +204,9 @@ ALLOWED: list[tuple[str, list[Resource]]] = [
 @pytest.mark.parametrize("consents", [pytest.param(consents, id=name) for name, consents in REFUSED])
 def test_who_refuses_research_is_not_screened(consents: list[Resource]) -> None:
     """The newest general Consent for research denies, outside and inside."""
-    assert verdict(complete_chart().add(*consents)).error == "not-permitted"
+    assert verdict(complete_chart().add(*consents)).result == NotScreened(
+        "Patient/p", "not-permitted", "this patient's data may not be used for research"
+    )
 
 
 @pytest.mark.parametrize("consents", [pytest.param(consents, id=name) for name, consents in ALLOWED])
@@ -221,3 +232,34 @@ def test_no_disease_on_record_is_ineligible() -> None:
 
     assert (given.truth("I4"), given.status, given.recoverable) == ("false", "ineligible", False)
     assert given.screening.without_disease
+
+
+def test_a_total_below_nine_is_no_absence_of_the_disease() -> None:
+    """Who was classified and did not reach nine points has a chart that speaks of the disease."""
+    given = verdict(empty_chart().add(observation("acr-eular-2013-total", "5 {score}", "2026-10-01")))
+
+    assert (given.truth("I4"), given.status) == ("false", "ineligible")
+    assert not given.screening.without_disease
+
+
+# --- the status that a person has set -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("identifier", "ours", "told"),
+    [
+        ("NCT06722105", set[str](), "eligible"),
+        ("NCT06722105", {"ResearchSubject/a"}, "withdrawn"),
+        ("NCT06722105", {"ResearchSubject/a", "ResearchSubject/b"}, None),
+        ("NCT00000000", set[str](), None),
+    ],
+)
+def test_the_status_of_a_person_on_this_study_is_told(identifier: str, ours: set[str], told: str | None) -> None:
+    """What this service wrote is no person's word, nor is a part in another study about this one."""
+    study = resource("ResearchStudy", id="s", identifier=[{"value": identifier}], status="active")
+    part = resource("ResearchSubject", study={"reference": "ResearchStudy/s"})
+    parts = (part | {"id": "b", "status": "withdrawn"}, part | {"id": "a", "status": "eligible"})
+    chart = shipped_chart(as_json(complete_chart().add(study, *parts).bundle()))
+    given = Verdict(screen(shipped_study(), chart, (), date.fromisoformat(AS_OF), own_subjects=ours))
+
+    assert given.screening.person_status == told

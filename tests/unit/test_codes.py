@@ -234,4 +234,4 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(10):
         assert lexicon.meanings("urn:tree", f"junk-{number}") == ()
         assert said(lexicon, "urn:alias", "a") == {"thing": "match"}
-    assert len(lexicon._memory) <= 3  # noqa: SLF001 - the bound is what is tested
+        assert len(lexicon._memory) <= 3  # noqa: SLF001 - the bound is what is tested
