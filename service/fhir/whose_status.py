@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -54,13 +54,26 @@ def _targets(provenance: Resource, names: set[str]) -> bool:
     return any(without_version(each) in names or relative(each) in names for each in written)
 
 
-def is_about(subject: Resource, study: Study, references: Collection[str]) -> bool:
-    """Whether a ResearchSubject belongs to ``study``, known on the server as ``references`` (``Type/id``)."""
+def is_about(subject: Resource, study: Study, references: Collection[str], own: Callable[[str], str | None]) -> bool:
+    """Whether a ResearchSubject belongs to ``study``, known on the server as ``references`` (``Type/id``).
+
+    ``own`` gives ``Type/id`` of a reference to that server. At another address the same id is another server's
+    study, unless the patient, by whom the server found the subject, is named by the same address: then it is the
+    one by which a server behind a gateway calls itself.
+    """
     named = subject.get("study")
-    if relative(reference_in(named) or "") in references:
+    reference = reference_in(named) or ""
+    if own(reference) in references:
+        return True
+    person = reference_in(subject.get("individual") or subject.get("subject")) or ""
+    if relative(reference) in references and _address(reference) == _address(person):
         return True
     numbers = identifiers(named) if isinstance(named, dict) else []
     return any(value in study.record.identifiers.values() for _, value in numbers)
+
+
+def _address(reference: str) -> str:
+    return without_version(reference).removesuffix(relative(reference))
 
 
 def versioned(subject: Resource) -> str | None:

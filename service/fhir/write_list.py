@@ -81,7 +81,11 @@ def _list(entries: Any) -> list[Resource]:
 
 
 def _item(entry: Resource) -> str:
-    """Return ``Type/id`` of what an entry is about."""
+    """Return ``Type/id`` of what an entry is about.
+
+    At whatever address it names it: the list is this server's and tells of its patients, and a line that a gateway
+    or another tool has written out in full must not be made a second time at every screening.
+    """
     return relative(reference_in(entry.get("item")) or "")
 
 

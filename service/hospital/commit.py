@@ -84,6 +84,9 @@ class HospitalShelf:
     def takes(self, kind: str) -> bool:
         return kind not in self._without
 
+    def own(self, reference: str) -> str | None:
+        return self._client.own(reference)
+
     async def holds(self, reference: str) -> bool:
         try:
             await self._client.read(reference)

@@ -20,6 +20,9 @@ class KeptHere:
     def takes(self, kind: str) -> bool:
         return self._of(kind).takes(kind)
 
+    def own(self, reference: str) -> str | None:
+        return self._server.own(reference)
+
     async def holds(self, reference: str) -> bool:
         return await self._server.holds(reference)
 

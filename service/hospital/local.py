@@ -10,6 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from service.fhir.decode import decode
+from service.fhir.references import without_version
 from service.fhir.write import encode
 from service.hospital.commit import resolve
 from service.hospital.creation import condition, is_conditional
@@ -39,6 +40,10 @@ class LocalShelf:
     def takes(self, kind: str) -> bool:  # noqa: ARG002 - the port's signature
         """Whether resources of this type are kept there: all are."""
         return True
+
+    def own(self, reference: str) -> str | None:
+        """Return ``Type/id`` of a reference to what is kept there: of a relative one."""
+        return None if ":" in reference else without_version(reference)
 
     async def holds(self, reference: str) -> bool:  # noqa: ARG002 - the port's signature
         """Whether the patient is there: always, for the charts lie beside the folder."""

@@ -43,6 +43,10 @@ class Shelf(Protocol):
         """Whether resources of this type are kept there."""
         ...
 
+    def own(self, reference: str) -> str | None:
+        """Return ``Type/id`` of a reference to what is kept there, ``None`` of one to any other place."""
+        ...
+
     async def holds(self, reference: str) -> bool:
         """Whether ``Type/id`` exists there."""
         ...

@@ -147,7 +147,7 @@ async def _look(shelf: Shelf, study: Study, patient: str, versions: SubjectVersi
     )
     references = {f"ResearchStudy/{resource['id']}" for resource in studies}
     guidance = min(guidances, key=_id, default=None)
-    candidates = [subject for subject in sorted(subjects, key=_id) if is_about(subject, study, references)]
+    candidates = [subject for subject in sorted(subjects, key=_id) if is_about(subject, study, references, shelf.own)]
     if not candidates:
         candidates = await _find_ours(shelf, study, patient, references)
     persons = [subject for subject in candidates if await _is_persons(shelf, subject, guidance, study, versions)]
@@ -170,7 +170,9 @@ async def _find_ours(shelf: Shelf, study: Study, patient: str, references: set[s
     """Look by our identifier, which the search by patient may miss. Raises ``Never`` where somebody else has it."""
     named = await _find_taken(shelf, "ResearchSubject", [("identifier", token(subject_identifier(study, patient)))])
     for subject in named:
-        elsewhere = references and not is_about(subject, study, references)  # without: the study was just made
+        elsewhere = references and not is_about(
+            subject, study, references, shelf.own
+        )  # without: the study was just made
         if elsewhere or shows(subject, [("individual", patient)]) is False:
             raise Never(
                 "The ResearchSubject that bears our identifier for this patient does not name this patient and study, "

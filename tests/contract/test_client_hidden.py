@@ -10,11 +10,14 @@ import stamina
 
 from service.eligibility.results import Status
 from service.errors import Never
+from service.fhir.whose_status import is_about
+from service.hospital.client import FhirClient, Server
+from service.hospital.commit import HospitalShelf
 from service.hospital.local import LocalShelf
 from service.hospital.ports import Kept
 from service.hospital.refusals import Conflict
 from service.hospital.results import write_back
-from tests.screenings import NOW, screening
+from tests.screenings import NOW, screening, study
 from tests.shelf import everything, put, subject
 
 pytestmark = pytest.mark.anyio
@@ -85,6 +88,33 @@ async def test_a_subject_that_the_search_by_patient_misses(tmp_path: Path) -> No
 
     assert (written.done, written.person_status) == (True, None)
     assert (await subject(shelf))["status"] == "candidate"
+
+
+OWN, INSIDE, OTHER = "https://fhir.hospital.example/r4", "https://inside:8080/fhir", "https://other.example/fhir"
+
+
+@pytest.mark.parametrize(
+    ("study_at", "patient_at", "counts"),
+    [
+        ("", "", True),
+        (OWN, "", True),
+        ("", OWN, True),
+        ("", INSIDE, True),
+        (INSIDE, INSIDE, True),  # behind a gateway a server may call itself by another address
+        (OTHER, "", False),
+        (OTHER, OWN, False),
+        (OTHER, INSIDE, False),
+    ],
+)
+def test_a_study_of_another_server_is_another(study_at: str, patient_at: str, counts: bool) -> None:
+    """The same id at another address is another study, unless the server calls itself by that address."""
+    theirs = {
+        "study": {"reference": f"{study_at}/ResearchStudy/7".removeprefix("/")},
+        "individual": {"reference": f"{patient_at}/Patient/1".removeprefix("/")},
+    }
+    own = HospitalShelf(FhirClient(Server(base=OWN))).own
+
+    assert is_about(theirs, study(), {"ResearchStudy/7"}, own) is counts
 
 
 @pytest.mark.parametrize("kind", ["ResearchSubject", "GuidanceResponse", "List"])
