@@ -22,9 +22,9 @@ from service.screening.document import document
 from service.screening.patient import Screener, today
 from service.screening.ports import Pulled
 from service.screening.stored import decode, read_document
+from service.work.keeping import to_keep
 from service.work.model import Audit
 from service.work.orders import ScreenOrder
-from service.work.run import stored
 
 TRIGGER = "cds-hooks"
 FETCHING = 10.0  # seconds that a client's server has to give what the prefetch lacks
@@ -108,7 +108,8 @@ class Advisor:
         # Elsewhere the same id is another person.
         kept = result if at_home else result._replace(patient=f"{server}/{call.patient}")
         id_ = str(uuid4())
-        await self.cards.keep(stored(id_, kept, order), Audit("screened", call.caller, kept.patient, id_))
+        keep = to_keep(id_, kept, study=order.study, as_of=order.as_of, trigger=order.trigger)
+        await self.cards.keep(keep, Audit("screened", call.caller, kept.patient, id_))
         metrics.screened(order.study, result, TRIGGER)
         if isinstance(kept, NotScreened) or isinstance(result, NotScreened) or result.priority not in WORTH_A_CARD:
             return []

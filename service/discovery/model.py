@@ -10,6 +10,7 @@ import msgspec
 
 from service.screening.document import Document
 from service.screening.patient import Judged
+from service.work.model import StoredScreening
 
 
 class RunState(StrEnum):
@@ -61,7 +62,8 @@ class Ended(NamedTuple):
 
     patient: str
     document: Document | None
-    error: str | None = None  # the code of what failed, where there is no document
+    error: str | None = None  # the code of what failed, also where only the posting did
+    coverage: dict[str, Tally] = {}  # noqa: RUF012 - by notion; never changed
 
 
 class Facts(NamedTuple):
@@ -74,3 +76,49 @@ class Facts(NamedTuple):
     engine: str  # local, spark
     selection: Selection
     seconds: float
+
+
+class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody asked to be run."""
+
+    study: str
+    as_of: date
+    source: str = "rest"  # rest, bulk, or a folder
+    engine: str = "local"
+    full: bool = False  # everything, though what changed since the last run would do
+    limit: int | None = None  # no more people than that are screened
+    dry_run: bool = False  # nothing is posted, and no result kept
+    whole_count: bool = False  # what carries no code is counted in the whole source, not in samples
+    caller: str = ""
+
+    @property
+    def for_good(self) -> bool:
+        """Whether the next run may go on from this one: it looked at everybody, and told everybody."""
+        return self.limit is None and not self.dry_run
+
+
+class Run(NamedTuple):
+    """A run as it is kept; ``fence`` is the number of the lease in our hands."""
+
+    id: str
+    order: RunOrder
+    state: RunState
+    fence: int
+    rules: str  # the hash of the rules that judge
+    since: datetime | None  # only what changed after that is looked through for people; ``None``: everything
+    selection: Selection | None
+    progress: str | None  # JSON: stage, done, total
+    reason: str | None  # why it failed
+    report: bytes | None
+    started: datetime
+
+
+class Kept(NamedTuple):
+    """One patient's end in a run, to be kept: the result goes to the results too, where ``result`` is given."""
+
+    patient: str
+    document: bytes | None
+    error: str | None = None
+    without_disease: bool = False
+    coverage: dict[str, Tally] = {}  # noqa: RUF012 - by notion; never changed
+    result: StoredScreening | None = None

@@ -1,12 +1,24 @@
-"""What a run asks of outside: people to look at."""
+"""What a run asks of outside: people to look at, and a place where it is kept."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from datetime import date
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Protocol, TypeVar
 
-from service.discovery.model import Found, Selection
+from service.discovery.model import Ended, Found, Kept, Run, RunOrder, Selection
+from service.errors import CandorError
+from service.screening.document import Document
+
+T = TypeVar("T")
+
+
+class RunUnderWay(CandorError):  # noqa: N818 - named for what stands in the way
+    """Another run of the study is under way."""
+
+
+class RunLost(CandorError):  # noqa: N818
+    """Somebody else has the run now: nothing was kept of what was to be kept."""
 
 
 class Told(Protocol):
@@ -29,4 +41,54 @@ class People(Protocol):
 
     def screened(self, patients: Sequence[str], as_of: date, told: Told) -> AsyncIterator[Found]:
         """Give each of these people of the selection with the result, in any order; one that fails stops nothing."""
+        ...
+
+
+class Runs(Protocol):
+    """Where runs are kept, so that one that broke off goes on. Every method may raise ``StoreDown``."""
+
+    async def begin(self, id_: str, order: RunOrder, rules: str, lease: timedelta, *, resume: bool) -> Run:
+        """Take the run that was queued under this id, go on with the study's last unfinished one, or begin anew.
+
+        An unfinished one that nobody holds is given up unless it is resumed. Raises ``RunUnderWay``.
+        """
+        ...
+
+    async def hold(self, run: Run, lease: timedelta, progress: str) -> None:
+        """Hold the run for another ``lease`` from now, and say how far it is. Raises ``RunLost``."""
+        ...
+
+    async def selected(self, run: Run, selection: Selection) -> None:
+        """Keep whom the run is to screen. Raises ``RunLost``."""
+        ...
+
+    async def left(self, run: Run) -> list[str]:
+        """Return who of the selection has no end yet, in order."""
+        ...
+
+    async def ended(self, run: Run, people: Sequence[Kept], caller: str) -> None:
+        """In one transaction: keep the ends of people, what is new of their results, and the audit.
+
+        Raises ``RunLost``.
+        """
+        ...
+
+    async def finish(self, run: Run, report: bytes) -> None:
+        """Keep the report, and end the run; the people of runs before the last are forgotten. Raises ``RunLost``."""
+        ...
+
+    async def fail(self, run: Run, reason: str) -> None:
+        """End the run without a report; it can be resumed. Raises ``RunLost``."""
+        ...
+
+    async def last(self, study: str) -> Run | None:
+        """Return the study's last run that ended well and left nobody out."""
+        ...
+
+    async def known(self, study: str) -> frozenset[str]:
+        """Return who has a result of the study that stands, and who failed in the last run."""
+        ...
+
+    async def told(self, run: Run, make: Callable[[Iterable[Ended], Mapping[str, Document]], T]) -> T:
+        """Return what is made of the people of a run with their ends, and of what the last run kept, by patient."""
         ...

@@ -75,12 +75,12 @@ class Screener:
     async def answer_bundle(self, bundle: bytes, as_of: date, *, write_back: bool) -> Answer:
         """Read and screen a Bundle off the event loop, and post the result if asked. Raises ``InputError``."""
         self.needs(patient=False, write_back=write_back)
-        return await self._answer(await self.judge_bundle(bundle, as_of), write_back=write_back)
+        return await self.answer(await self.judge_bundle(bundle, as_of), write_back=write_back)
 
     async def answer_patient(self, patient: str, as_of: date, *, write_back: bool) -> Answer:
         """Screen a patient of the hospital. Raises ``TryLater``, ``Never``, and ``InputError`` without a hospital."""
         self.needs(patient=True, write_back=write_back)
-        return await self._answer(await self.judge_patient(patient, as_of), write_back=write_back)
+        return await self.answer(await self.judge_patient(patient, as_of), write_back=write_back)
 
     def needs(self, *, patient: bool, write_back: bool) -> None:
         """Raise ``InputError`` where the server that a ``patient`` or a ``write_back`` needs is not configured."""
@@ -133,7 +133,8 @@ class Screener:
             return Written(done=False, why="permission-unknown", person_status=status)
         return await self.results.post(result, person, listed=listed)
 
-    async def _answer(self, judged: Judged, *, write_back: bool) -> Answer:
+    async def answer(self, judged: Judged, *, write_back: bool) -> Answer:
+        """Post what was judged, if asked, and tell a person's own status. Raises ``TryLater`` and ``Never``."""
         result, person = judged
         if not write_back or self.results is None or person is None or isinstance(result, NotScreened):
             return Answer(await self.with_persons_status(judged))

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 
-from service.store import jobs, memory, newest, results, upkeep
+from service.store import jobs, memory, newest, results, runs, upkeep
 from service.store.database import SQLITE, Database, opened
 from service.store.tables import jobs as jobs_table
 from service.work.model import (
@@ -198,4 +198,5 @@ def open_store(url: str | None, home: Path) -> Iterator[SqlStore]:
     with opened(url, home, alone=True) as database:
         if database.engine.dialect.name == SQLITE:  # nobody else can be running anything
             database.now(jobs.release_all, _utc_now())
+            database.now(runs.release_all, _utc_now())
         yield SqlStore(database)

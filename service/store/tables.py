@@ -161,3 +161,40 @@ card_feedback = Table(
     Column("outcome", String, primary_key=True),
     Column("at", Instant, primary_key=True),
 )
+
+# Discovery runs; of one study one is under way at a time.
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("study", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("for_good", Boolean, nullable=False),  # the next one may go on from it
+    Column("fence", Integer, nullable=False),
+    Column("held_until", Instant),  # while somebody carries it out
+    Column("order", LargeBinary, nullable=False),
+    Column("rules", String, nullable=False),
+    Column("since", Instant),
+    Column("selection", LargeBinary),
+    Column("progress", String),
+    Column("reason", String),
+    Column("report", LargeBinary),
+    Column("started", Instant, nullable=False),
+    Column("changed", Instant, nullable=False),
+)
+_under_way = text("state IN ('queued', 'running')")
+Index("runs_under_way", runs.c.study, unique=True, sqlite_where=_under_way, postgresql_where=_under_way)
+Index("runs_started", runs.c.study, runs.c.started)
+
+# Whom a run screens, and how each ended: of the run under way and of the last one.
+run_people = Table(
+    "run_people",
+    metadata,
+    Column("run", String, primary_key=True),
+    Column("patient", String, primary_key=True),
+    Column("ended", Boolean, nullable=False),
+    Column("error", String),
+    Column("document", LargeBinary),  # packed
+    Column("coverage", LargeBinary),
+)
+Index("run_people_patient", run_people.c.patient)

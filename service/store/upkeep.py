@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, delete, exists, func, or_, select, update
 
+from service.store import runs
 from service.store.results import record
 from service.store.tables import audit, card_feedback, events, idempotency, jobs, not_done, screenings, seen_tokens
 from service.work.model import Audit, JobCount, JobState, JobStatus, Kind
@@ -63,6 +64,7 @@ def purge(connection: Connection, now: datetime, before: datetime | None) -> int
     unfinished = select(jobs.c.screening).where(not_done)
     old = (screenings.c.changed < before, screenings.c.id.not_in(unfinished))
     gone = connection.execute(delete(screenings).where(*old)).rowcount
+    runs.purge(connection, before)
     there = (exists().where(each == idempotency.c.screening) for each in (screenings.c.id, jobs.c.screening))
     connection.execute(delete(idempotency).where(*(~each for each in there)))
     return gone
@@ -81,6 +83,7 @@ def forget(connection: Connection, now: datetime, patient: str, caller: str) -> 
     their_jobs = or_(jobs.c.screening.in_(made), jobs.c.patient == patient, jobs.c.id.in_(brought))
     connection.execute(delete(jobs).where(their_jobs))
     connection.execute(delete(events).where(events.c.patient == patient))
+    runs.forget(connection, patient)
     gone = connection.execute(delete(screenings).where(screenings.c.patient == patient)).rowcount
     connection.execute(update(audit).where(audit.c.patient == patient).values(patient=None))
     record(connection, now, Audit("forgotten", caller))

@@ -6,18 +6,18 @@ Both may be run again after any end: the result has the job's own id, and postin
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
 from service import metrics
 from service.eligibility.results import NotScreened, Screening
 from service.errors import InputError, Never
-from service.screening.document import document, encode
 from service.screening.patient import Judged, Screener
 from service.screening.stored import decode, not_posted, read_document, with_written
 from service.work.announcing import may_be_announced
-from service.work.model import Audit, Claim, Kind, NewJob, StoredScreening
+from service.work.keeping import to_keep
+from service.work.model import Audit, Claim, Kind, NewJob
 from service.work.orders import PostOrder, ScreenOrder, read_post_order, read_screen_order, write_order
 from service.work.ports import Store
 
@@ -62,7 +62,7 @@ class Jobs:
             post = NewJob(str(uuid4()), Kind.POST, claim.screening, payload, patient, lane)
         else:
             result = await screener.with_persons_status(judged)
-        kept = stored(claim.screening, result, order)
+        kept = to_keep(claim.screening, result, study=order.study, as_of=order.as_of, trigger=order.trigger)
         audit = Audit("screened", order.caller, kept.patient, kept.id)
         then = await self.store.screened(claim, kept, audit, post, lease=lease)
         metrics.screened(order.study, result, order.trigger)
@@ -113,19 +113,3 @@ class Jobs:
             return read_document(decode(kept), study, without_disease=order.without_disease)
         except KeyError:
             raise Never("The study has other criteria than when the result was made.") from None
-
-
-def stored(id_: str, result: Screening | NotScreened, order: ScreenOrder) -> StoredScreening:
-    """Return a result as it is kept under its id."""
-    kept = StoredScreening(
-        id=id_,
-        study=order.study,
-        patient=result.patient or None,
-        as_of=order.as_of,
-        trigger=order.trigger,
-        document=encode(document(result, id=id_)),
-    )
-    if isinstance(result, NotScreened):
-        return replace(kept, error=result.code)
-    rules = result.study.rulebook.hash
-    return replace(kept, status=result.status.value, priority=result.priority, rules=rules)

@@ -1,0 +1,87 @@
+"""What becomes of each selected person: the result is posted where that is asked for, and made ready to be kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from uuid import NAMESPACE_URL, uuid5
+
+from service import metrics
+from service.discovery.model import Found, Kept, Run
+from service.eligibility.results import NotScreened, Screening
+from service.errors import Never, TryLater
+from service.screening.patient import Answer, Judged, Screener
+from service.work.keeping import to_keep
+
+TRIGGER = "discovery"
+POSTS = 4  # at a time
+HOPELESS = 10  # people in a row about whom nothing could be posted: the server is down
+NOT_POSTED = "not-posted"
+
+
+@dataclass(slots=True)
+class Ending:
+    """Ends people of a run: ``screener.results`` takes what is posted; without it nothing is."""
+
+    screener: Screener
+    posts: int = POSTS
+    _failures: int = field(default=0, init=False)
+
+    async def of_each(self, run: Run, found: AsyncIterator[Found]) -> AsyncIterator[Kept]:
+        """Give each person's end, in any order. Raises ``TryLater`` where the server takes nothing any more."""
+        under_way = set[asyncio.Task[Kept]]()
+        try:
+            async for each in found:
+                under_way.add(asyncio.create_task(self._end(run, each)))
+                while len(under_way) >= self.posts:
+                    for end in await _some(under_way):
+                        yield end
+            while under_way:
+                for end in await _some(under_way):
+                    yield end
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _end(self, run: Run, found: Found) -> Kept:
+        if found.judged is None:
+            return Kept(found.patient, None, found.error, coverage=found.coverage)
+        order = run.order
+        answer, error = await self._answer(found.judged, write_back=not order.dry_run)
+        result = answer.result
+        if isinstance(result, NotScreened):
+            result = result._replace(patient=found.patient)  # also where the Patient does not tell who it is
+        metrics.screened(order.study, result, TRIGGER)
+        id_, written = str(uuid5(NAMESPACE_URL, f"{run.id} {found.patient}")), answer.written_document
+        kept = to_keep(id_, result, study=order.study, as_of=order.as_of, trigger=TRIGGER, written=written)
+        return Kept(
+            found.patient,
+            kept.document,
+            error,
+            without_disease=isinstance(result, Screening) and result.without_disease,
+            coverage=found.coverage,
+            result=None if order.dry_run else kept,
+        )
+
+    async def _answer(self, judged: Judged, *, write_back: bool) -> tuple[Answer, str | None]:
+        """Return the answer, and the code of what failed."""
+        try:
+            answer = await self.screener.answer(judged, write_back=write_back)
+        except Never:
+            return Answer(judged.result), NOT_POSTED
+        except TryLater:
+            self._failures += 1
+            if self._failures >= HOPELESS:
+                raise
+            return Answer(judged.result), NOT_POSTED
+        self._failures = 0
+        return answer, None
+
+
+async def _some(tasks: set[asyncio.Task[Kept]]) -> list[Kept]:
+    """Wait for some of the tasks; return what they give, and take them out of the set. Raises what they raise."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    tasks -= done
+    return [task.result() for task in done]

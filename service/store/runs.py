@@ -1,0 +1,228 @@
+"""Discovery runs as rows: begun, held under a lease, ended; every change asks for the fence of the lease."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from service.discovery.model import Kept, Run, RunOrder, RunState, Selection
+from service.discovery.ports import RunLost, RunUnderWay
+from service.screening.stored import decode, says_the_same
+from service.store import jobs, results
+from service.store.newest import replaced
+from service.store.run_documents import packed
+from service.store.tables import run_people, runs, screenings
+from service.work.model import Audit, NewJob, StoredScreening
+
+_AT_ONCE = 500  # values in one statement
+_GIVEN_UP = "It broke off, and another run was begun instead of resuming it."
+
+_order = msgspec.json.Decoder(RunOrder)
+_selection = msgspec.json.Decoder(Selection)
+_encode = msgspec.json.encode
+
+
+def queue(connection: Connection, now: datetime, id_: str, order: RunOrder, rules: str, job: NewJob) -> None:
+    """Keep a run to be carried out by a job, with the job. Raises ``RunUnderWay``."""
+    _insert(connection, now, id_, order, rules, {"state": RunState.QUEUED, "fence": 0})
+    jobs.add(connection, now, job, None)
+
+
+def begin(
+    connection: Connection, now: datetime, id_: str, order: RunOrder, rules: str, lease: timedelta, *, resume: bool
+) -> Run:
+    """Take or make a run: see ``Runs.begin``."""
+    newest = (
+        connection.execute(
+            select(runs)
+            .where(runs.c.study == order.study)
+            .order_by(runs.c.started.desc(), runs.c.id)
+            .limit(1)
+            .with_for_update()
+        )
+    ).one_or_none()
+    if newest is not None:
+        held = newest.state == RunState.RUNNING and newest.held_until is not None and newest.held_until > now
+        if held or (newest.state == RunState.QUEUED and newest.id != id_):
+            raise RunUnderWay("A run of this study is under way.")
+        if newest.state != RunState.DONE and (newest.id == id_ or resume):
+            taken = {"state": RunState.RUNNING, "fence": newest.fence + 1, "reason": None}
+            row = (runs.c.id == newest.id, runs.c.fence == newest.fence)
+            changed = update(runs).where(*row).values(**taken, held_until=now + lease, changed=now)
+            if connection.execute(changed).rowcount == 1:
+                return _taken(connection, newest.id)
+            raise RunUnderWay("A run of this study was begun at the same moment.")
+        if newest.state == RunState.RUNNING:
+            _give_up(connection, now, newest.id)
+    _insert(connection, now, id_, order, rules, {"state": RunState.RUNNING, "fence": 1, "held_until": now + lease})
+    return _taken(connection, id_)
+
+
+def _taken(connection: Connection, id_: str) -> Run:
+    return _read(connection.execute(select(runs).where(runs.c.id == id_)).one())
+
+
+def _give_up(connection: Connection, now: datetime, id_: str) -> None:
+    failed = {"state": RunState.FAILED, "reason": _GIVEN_UP, "held_until": None, "changed": now}
+    connection.execute(update(runs).where(runs.c.id == id_).values(**failed))
+
+
+def _insert(
+    connection: Connection, now: datetime, id_: str, order: RunOrder, rules: str, standing: dict[str, Any]
+) -> None:
+    row = {"id": id_, "study": order.study, "for_good": order.for_good, "order": _encode(order), "rules": rules}
+    before = last(connection, order.study)
+    # Other rules may look for other people: then everybody is looked through.
+    since = before.selection.until if before and before.selection and before.rules == rules and not order.full else None
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(runs).values(**row, **standing, since=since, started=now, changed=now))
+    except IntegrityError:
+        raise RunUnderWay("A run of this study is under way.") from None
+
+
+def change(connection: Connection, /, now: datetime, run: Run, **values: Any) -> None:
+    """Change a run that is in our hands. Raises ``RunLost``."""
+    ours = (runs.c.id == run.id, runs.c.fence == run.fence, runs.c.state == RunState.RUNNING)
+    if connection.execute(update(runs).where(*ours).values(changed=now, **values)).rowcount != 1:
+        raise RunLost("The run is in other hands now.")
+
+
+def selected(connection: Connection, now: datetime, run: Run, selection: Selection) -> None:
+    """Keep whom a run is to screen."""
+    change(connection, now, run, selection=_encode(selection))
+    for start in range(0, len(selection.patients), _AT_ONCE):
+        people = selection.patients[start : start + _AT_ONCE]
+        connection.execute(insert(run_people), [{"run": run.id, "patient": one, "ended": False} for one in people])
+
+
+def left(connection: Connection, run: Run) -> list[str]:
+    """Return who has no end yet."""
+    theirs = (run_people.c.run == run.id, ~run_people.c.ended)
+    return list(
+        connection.execute(select(run_people.c.patient).where(*theirs).order_by(run_people.c.patient)).scalars()
+    )
+
+
+def ended(connection: Connection, now: datetime, run: Run, people: Sequence[Kept], caller: str) -> None:
+    """Keep the ends of people, and what is new of their results."""
+    change(connection, now, run)
+    for each in people:
+        this = (run_people.c.run == run.id, run_people.c.patient == each.patient)
+        coverage = _encode(each.coverage) if each.coverage else None
+        end = {"ended": True, "error": each.error, "document": packed(each.document), "coverage": coverage}
+        connection.execute(update(run_people).where(*this).values(**end))
+        if each.result is not None:
+            _keep(connection, now, each, each.result, caller)
+
+
+def _keep(connection: Connection, now: datetime, each: Kept, result: StoredScreening, caller: str) -> None:
+    """Add a result that says something new; one about somebody without the disease only where there was another."""
+    standing = _standing(connection, now, result)
+    if standing is None and (each.without_disease or result.error is not None):
+        return
+    if standing is not None and result.error is None and says_the_same(standing, result.document):
+        return
+    results.keep(connection, now, result, Audit("screened", caller, result.patient, result.id))
+
+
+def _standing(connection: Connection, now: datetime, result: StoredScreening) -> bytes | None:
+    this = (screenings.c.patient == result.patient, screenings.c.study == result.study, screenings.c.error.is_(None))
+    stands = ~replaced(screenings, now.astimezone().date())
+    return connection.execute(select(screenings.c.document).where(*this, stands).limit(1)).scalar()
+
+
+def finish(connection: Connection, now: datetime, run: Run, report: bytes) -> None:
+    """End a run well; of the people of other runs only those of the last for good are kept."""
+    change(connection, now, run, state=RunState.DONE, report=report, held_until=None, progress=None)
+    newest = last(connection, run.order.study)
+    kept = {run.id, newest.id if newest is not None else run.id}
+    others = select(runs.c.id).where(runs.c.study == run.order.study, runs.c.id.not_in(kept))
+    connection.execute(delete(run_people).where(run_people.c.run.in_(others)))
+
+
+def fail(connection: Connection, now: datetime, run: Run, reason: str) -> None:
+    """End a run that can be resumed."""
+    change(connection, now, run, state=RunState.FAILED, reason=reason, held_until=None)
+
+
+def release_all(connection: Connection, now: datetime) -> None:
+    """Have every run under way taken again at once: whoever carried it out is no more."""
+    connection.execute(update(runs).where(runs.c.state == RunState.RUNNING).values(held_until=now))
+
+
+def purge(connection: Connection, before: datetime) -> None:
+    """Delete runs that ended before then."""
+    old = select(runs.c.id).where(runs.c.state.in_((RunState.DONE, RunState.FAILED)), runs.c.changed < before)
+    connection.execute(delete(run_people).where(run_people.c.run.in_(old)))
+    connection.execute(delete(runs).where(runs.c.id.in_(old)))
+
+
+def forget(connection: Connection, patient: str) -> None:
+    """Delete what runs and their reports say of one patient."""
+    connection.execute(delete(run_people).where(run_people.c.patient == patient))
+    told = or_(runs.c.report.is_not(None), runs.c.selection.is_not(None))
+    for row in connection.execute(select(runs.c.id, runs.c.report, runs.c.selection).where(told)).all():
+        kept = {name: _without(getattr(row, name), patient) for name in ("report", "selection")}
+        if kept != {"report": row.report, "selection": row.selection}:
+            connection.execute(update(runs).where(runs.c.id == row.id).values(**kept))
+
+
+def _without(document: bytes | None, patient: str) -> bytes | None:
+    """Return a JSON document without the entries of its lists that are or are about one patient."""
+    if document is None or patient.encode() not in document:
+        return document
+    return _encode({name: _others(value, patient) for name, value in decode(document).items()})
+
+
+def _others(value: Any, patient: str) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [each for each in value if patient not in (each, each.get("patient") if isinstance(each, dict) else None)]
+
+
+def last(connection: Connection, study: str) -> Run | None:
+    """Return the last run that the next one may go on from."""
+    done = (runs.c.study == study, runs.c.state == RunState.DONE, runs.c.for_good)
+    row = connection.execute(
+        select(runs).where(*done).order_by(runs.c.started.desc(), runs.c.id).limit(1)
+    ).one_or_none()
+    return None if row is None else _read(row)
+
+
+def read(connection: Connection, id_: str) -> Run | None:
+    """Return a run."""
+    row = connection.execute(select(runs).where(runs.c.id == id_)).one_or_none()
+    return None if row is None else _read(row)
+
+
+def known(connection: Connection, study: str) -> frozenset[str]:
+    """Return who has a result that stands, and who failed the last time."""
+    stands = (screenings.c.study == study, screenings.c.patient.is_not(None), screenings.c.error.is_(None))
+    found = set(connection.execute(select(screenings.c.patient).where(*stands).distinct()).scalars())
+    before = last(connection, study)
+    if before is not None:
+        failed = (run_people.c.run == before.id, run_people.c.error.is_not(None))
+        found |= set(connection.execute(select(run_people.c.patient).where(*failed)).scalars())
+    return frozenset(found)
+
+
+def _read(row: Any) -> Run:
+    return Run(
+        row.id,
+        _order.decode(row.order),
+        RunState(row.state),
+        row.fence,
+        row.rules,
+        row.since,
+        None if row.selection is None else _selection.decode(row.selection),
+        row.progress,
+        row.reason,
+        row.report,
+        row.started,
+    )

@@ -1,0 +1,248 @@
+"""Discovery runs as they are kept: one of a study at a time, resumed where they broke off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.discovery.model import Ended, Kept, Run, RunOrder, RunState, Selection, Tally
+from service.discovery.ports import RunLost, RunUnderWay
+from service.store import upkeep
+from service.store.run_store import SqlRuns
+from service.store.store import SqlStore, open_store
+from service.work.model import Filter, StoredScreening
+from tests.store.conftest import LEASE, Clock
+
+pytestmark = pytest.mark.anyio
+
+STUDY = "NCT06722105"
+DAY = date(2026, 11, 23)
+ORDER = RunOrder(study=STUDY, as_of=DAY, caller="cron")
+LATER = datetime(2026, 11, 23, 3, tzinfo=UTC)
+PEOPLE = Selection(seen=3, patients=["Patient/1", "Patient/2", "Patient/3"], until=LATER)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Give a clock that stands."""
+    return Clock()
+
+
+@pytest.fixture
+def runs(store: SqlStore, clock: Clock) -> SqlRuns:
+    """Give the runs of an empty store."""
+    return SqlRuns(store.database, clock)
+
+
+def kept(patient: str, **changes: Any) -> Kept:
+    """Return the end of somebody who was screened."""
+    document = json.dumps({"patient": patient, "status": "candidate"} | changes).encode()
+    result = StoredScreening(
+        id=f"{patient} {changes}",
+        study=STUDY,
+        patient=patient,
+        as_of=DAY,
+        status="candidate",
+        trigger="discovery",
+        document=document,
+    )
+    return Kept(patient, document, coverage={"crp": Tally(known_codes=1)}, result=result)
+
+
+async def begin(runs: SqlRuns, id_: str, order: RunOrder = ORDER, *, resume: bool = False) -> Run:
+    """Begin a run."""
+    return await runs.begin(id_, order, "sha256:1", LEASE, resume=resume)
+
+
+async def whole(runs: SqlRuns, id_: str, *people: Kept, order: RunOrder = ORDER) -> Run:
+    """Carry a run out."""
+    run = await begin(runs, id_, order)
+    await runs.selected(run, Selection(seen=3, patients=[each.patient for each in people], until=LATER))
+    await runs.ended(run, people, "cron")
+    await runs.finish(run, b'{"new":[]}')
+    return run
+
+
+async def results(store: SqlStore) -> list[str | None]:
+    """Return whose results stand."""
+    return [each.patient for each in await store.screenings(Filter(study=STUDY))]
+
+
+async def test_two_runs_of_one_study_at_a_time_are_refused(runs: SqlRuns) -> None:
+    """Whoever comes second is told; another study's run begins."""
+    await begin(runs, "a")
+    with pytest.raises(RunUnderWay):
+        await begin(runs, "b")
+    with pytest.raises(RunUnderWay):
+        await begin(runs, "b", resume=True)
+    assert (await begin(runs, "c", RunOrder(study="other", as_of=DAY))).state is RunState.RUNNING
+
+
+async def test_a_run_that_broke_off_goes_on_where_it_was(runs: SqlRuns, clock: Clock) -> None:
+    """Its order, selection and people stand; whoever held it before can change nothing any more."""
+    first = await begin(runs, "a")
+    await runs.selected(first, PEOPLE)
+    await runs.ended(first, [kept("Patient/2")], "cron")
+    clock.pass_(minutes=5)
+    again = await begin(runs, "b", RunOrder(study=STUDY, as_of=date(2026, 11, 24)), resume=True)
+    assert (again.id, again.order, again.selection) == ("a", ORDER, PEOPLE)
+    assert await runs.left(again) == ["Patient/1", "Patient/3"]
+    with pytest.raises(RunLost):
+        await runs.ended(first, [kept("Patient/1")], "cron")
+    with pytest.raises(RunLost):
+        await runs.hold(first, LEASE, None)
+    assert await runs.left(again) == ["Patient/1", "Patient/3"]
+
+
+async def test_without_resume_a_run_that_broke_off_is_given_up(runs: SqlRuns, clock: Clock) -> None:
+    """A new one begins; the old one says why it has no report, and is resumed no more."""
+    await begin(runs, "a")
+    clock.pass_(minutes=5)
+    assert (await begin(runs, "b")).id == "b"
+    given_up = await runs.read("a")
+    assert given_up is not None
+    assert given_up.state is RunState.FAILED
+    assert "broke off" in str(given_up.reason)
+
+
+async def test_a_run_that_failed_can_be_resumed(runs: SqlRuns) -> None:
+    """A server that was down in the night is asked again in the morning, for the same day."""
+    run = await begin(runs, "a")
+    await runs.selected(run, PEOPLE)
+    await runs.fail(run, "the server is down")
+    again = await begin(runs, "b", resume=True)
+    assert (again.id, again.state, again.reason) == ("a", RunState.RUNNING, None)
+
+
+async def test_resuming_without_anything_to_resume_begins(runs: SqlRuns) -> None:
+    """A cron job may always say so."""
+    await whole(runs, "a", kept("Patient/1"))
+    assert (await begin(runs, "b", resume=True)).id == "b"
+
+
+async def test_the_moment_from_which_is_searched_moves_only_after_success(runs: SqlRuns) -> None:
+    """A failed run, one that is only tried and one that is cut short leave it where it was."""
+    failed = await begin(runs, "a")
+    assert failed.since is None
+    await runs.fail(failed, "no")
+    for number, order in enumerate((replace_(dry_run=True), replace_(limit=1))):
+        run = await whole(runs, f"b{number}", kept("Patient/1"), order=order)
+        assert run.since is None
+    assert (await whole(runs, "c", kept("Patient/1"))).since is None
+    assert (await whole(runs, "d", kept("Patient/1"))).since == LATER
+    assert (await whole(runs, "e", kept("Patient/1"), order=replace_(full=True))).since is None
+
+
+async def test_other_rules_look_through_everybody(runs: SqlRuns) -> None:
+    """They may look for other people than the last run did."""
+    await whole(runs, "a", kept("Patient/1"))
+    assert (await runs.begin("b", ORDER, "sha256:2", LEASE, resume=False)).since is None
+
+
+async def test_results_are_kept_where_they_say_something_new(runs: SqlRuns, store: SqlStore) -> None:
+    """The same result of another day adds nothing; another one does, and its history stays."""
+    await whole(runs, "a", kept("Patient/1", as_of="2026-11-23", id="x"))
+    await whole(runs, "b", kept("Patient/1", as_of="2026-11-24", id="y"))
+    day = timedelta(days=400)
+    assert len(await store.recent(STUDY, "Patient/1", day)) == 1
+    await whole(runs, "c", kept("Patient/1", status="ineligible"))
+    assert len(await store.recent(STUDY, "Patient/1", day)) == 2
+    assert await results(store) == ["Patient/1"]
+
+
+async def test_nothing_is_kept_about_somebody_without_the_disease(runs: SqlRuns, store: SqlStore) -> None:
+    """Unless there is a result already, which is wrong by now."""
+    without = kept("Patient/1")._replace(without_disease=True)
+    await whole(runs, "a", without)
+    assert await results(store) == []
+    assert await runs.known(STUDY) == frozenset()
+    await whole(runs, "b", kept("Patient/1", status="potential-candidate"))
+    await whole(runs, "c", without)
+    assert len(await store.recent(STUDY, "Patient/1", timedelta(days=400))) == 2
+
+
+async def test_a_person_who_may_not_be_screened_is_listed_no_more(runs: SqlRuns, store: SqlStore) -> None:
+    """The refusal is kept where a result stood, and only there."""
+    refusal = kept("Patient/1")
+    assert refusal.result is not None
+    refused = refusal._replace(result=replace(refusal.result, id="r", error="not-permitted", status=None))
+    await whole(runs, "a", refused)
+    assert await store.recent(STUDY, "Patient/1", timedelta(days=400)) == []
+    await whole(runs, "b", kept("Patient/1"))
+    await whole(runs, "c", refused)
+    assert await results(store) == []
+
+
+async def test_those_with_a_result_and_those_who_failed_are_looked_at_again(runs: SqlRuns) -> None:
+    """Whoever has neither is found by the entry rule alone."""
+    await whole(runs, "a", kept("Patient/1"), Kept("Patient/2", None, "try-later"))
+    assert await runs.known(STUDY) == {"Patient/1", "Patient/2"}
+
+
+async def test_the_report_is_made_of_this_run_and_the_last(runs: SqlRuns) -> None:
+    """People come in order, with what they were; of older runs nothing is left."""
+    await whole(runs, "a", kept("Patient/9"))
+    await whole(runs, "b", kept("Patient/1", status="ineligible"), kept("Patient/2"))
+    run = await begin(runs, "c")
+    await runs.selected(run, PEOPLE)
+    await runs.ended(run, [kept("Patient/2"), kept("Patient/1"), Kept("Patient/3", None, "try-later")], "cron")
+
+    def make(ended: Iterable[Ended], before: Mapping[str, Any]) -> list[Any]:
+        people = list(ended)
+        assert people[0].coverage == {"crp": Tally(known_codes=1)}
+        assert sorted(before) == ["Patient/1", "Patient/2"]
+        assert len(before) == 2
+        return [(each.patient, each.error, before.get(each.patient, {}).get("status")) for each in people]
+
+    assert await runs.told(run, make) == [
+        ("Patient/1", None, "ineligible"),
+        ("Patient/2", None, "candidate"),
+        ("Patient/3", "try-later", None),
+    ]
+
+
+async def test_a_forgotten_patient_stands_in_no_run(runs: SqlRuns, store: SqlStore) -> None:
+    """Neither among its people nor in its report or selection."""
+    run = await begin(runs, "a")
+    await runs.selected(run, PEOPLE)
+    await runs.ended(run, [kept("Patient/1")], "cron")
+    await runs.finish(run, b'{"new":[{"patient":"Patient/1"},{"patient":"Patient/11"}],"seconds":1}')
+    await store.database.run(upkeep.forget, datetime(2026, 11, 24, tzinfo=UTC), "Patient/1", "somebody")
+    after = await runs.read("a")
+    assert after is not None
+    assert after.report == b'{"new":[{"patient":"Patient/11"}],"seconds":1}'
+    assert after.selection is not None
+    assert after.selection.patients == ["Patient/2", "Patient/3"]
+    assert await runs.told(run, lambda ended, before: ([each.patient for each in ended], list(before))) == (
+        ["Patient/2", "Patient/3"],
+        [],
+    )
+
+
+async def test_old_runs_are_purged(runs: SqlRuns, store: SqlStore) -> None:
+    """With the results of their time; one under way stays."""
+    await whole(runs, "a", kept("Patient/1"))
+    await begin(runs, "b")
+    await store.database.run(upkeep.purge, datetime(2028, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+    assert await runs.read("a") is None
+    assert await runs.read("b") is not None
+
+
+def replace_(**changes: Any) -> RunOrder:
+    """Return the order with changes."""
+    return RunOrder(**{"study": STUDY, "as_of": DAY, "caller": "cron"} | changes)
+
+
+async def test_on_one_machine_a_killed_run_is_resumed_at_once(tmp_path: Path) -> None:
+    """Opening the default store proves that nobody else has it: no lease is waited for."""
+    with open_store(None, tmp_path) as store:
+        await SqlRuns(store.database).begin("a", ORDER, "sha256:1", timedelta(hours=1), resume=False)
+    with open_store(None, tmp_path) as store:
+        run = await SqlRuns(store.database).begin("b", ORDER, "sha256:1", LEASE, resume=True)
+        assert run.id == "a"
