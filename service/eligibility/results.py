@@ -76,8 +76,15 @@ class Screening(NamedTuple):
 
     @property
     def permission_unknown(self) -> bool:
-        """Whether an opposition may be among the records that could not be had: nothing is written then."""
-        return any(each.code == "records-incomplete" and each.source in OPPOSITION for each in self.warnings)
+        """Whether an opposition may be among the records that could not be had: nothing is written then.
+
+        An OperationOutcome among records that came together does not tell of which type some are missing.
+        """
+        may_hold_one = OPPOSITION | {"OperationOutcome"}
+        return any(
+            each.code == "records-incomplete" and each.source.partition("/")[0] in may_hold_one
+            for each in self.warnings
+        )
 
 
 class NotScreened(NamedTuple):

@@ -15,7 +15,7 @@ from service.config import Settings, Url
 from service.fhir.decode import decode
 from tests.e2e.conftest import Run, served
 from tests.e2e.test_command_line import DAY, SERVER, Candor
-from tests.hospital import Hospital, searchset
+from tests.hospital import Answer, Hospital, searchset
 from tests.verdicts import as_json
 
 SITE = Path(__file__).parents[2] / "mappings/sites/example.yaml"
@@ -42,6 +42,8 @@ FLAG: Json = {
     "subject": SUBJECT,
 }
 
+SUPPRESSED: Json = {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "suppressed"}]}
+
 
 @pytest.fixture(params=[CONSENT, FLAG], ids=["Consent", "Flag"])
 def opposed(request: pytest.FixtureRequest, sample: dict[str, Json], monkeypatch: pytest.MonkeyPatch) -> Json:
@@ -61,8 +63,8 @@ def hospital(
     return hospital_of(opposed, respx_mock, batches=request.param)
 
 
-def hospital_of(chart: Json, router: respx.MockRouter, *, batches: bool, **instead: int) -> Hospital:
-    """Return a server that holds a chart, and answers some types with a status ``instead``."""
+def hospital_of(chart: Json, router: respx.MockRouter, *, batches: bool, **instead: Answer) -> Hospital:
+    """Return a server that holds a chart, and answers some types by something else ``instead``."""
     resources = [entry["resource"] for entry in decode(as_json(chart))["entry"]]
     kinds = {each["resourceType"] for each in resources} - {"Patient"}
     answers = {kind: searchset(*(each for each in resources if each["resourceType"] == kind)) for kind in kinds}
@@ -118,12 +120,16 @@ def test_over_http(opposed: Json, hospital: Hospital, tmp_path: Path, write: boo
     assert hospital.written == ([] if brought else ["/AuditEvent"])
 
 
-@pytest.mark.parametrize("status", [403, 503])
+@pytest.mark.parametrize("answer", [403, 503, searchset(SUPPRESSED)], ids=["refused", "down", "cut short"])
 def test_who_may_be_opposed_is_not_written_about(
-    candor: Candor, sample: dict[str, Json], respx_mock: respx.MockRouter, monkeypatch: pytest.MonkeyPatch, status: int
+    candor: Candor,
+    sample: dict[str, Json],
+    respx_mock: respx.MockRouter,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Answer,
 ) -> None:
-    """Where the server does not give the Consents, the patient is screened, with a warning, and nothing is written."""
-    hospital = hospital_of(sample[NAME], respx_mock, batches=True, Consent=status)
+    """Where the server does not give all Consents, the patient is screened, with a warning, and nothing is written."""
+    hospital = hospital_of(sample[NAME], respx_mock, batches=True, Consent=answer)
     monkeypatch.setenv("CANDOR_FHIR_URL", SERVER)
     with stamina.set_testing(True, attempts=1):
         said = json.loads(candor("screen", "--patient", "demo-01", *DAY, "--json", "--write-back").out)
@@ -131,6 +137,24 @@ def test_who_may_be_opposed_is_not_written_about(
     assert [(each["code"], each["source"]) for each in said["warnings"]] == [("records-incomplete", "Consent")]
     assert said["written"] == {"done": False, "why": "permission-unknown"}
     assert hospital.written == ["/AuditEvent"]
+
+
+def test_who_may_be_opposed_in_a_bundle_is_not_written_about(
+    sample: dict[str, Json], respx_mock: respx.MockRouter, tmp_path: Path
+) -> None:
+    """A Bundle that says that it is cut short may lack an opposition: it is screened, and nothing is written."""
+    hospital = hospital_of(sample[NAME], respx_mock, batches=True)
+    bundle = deepcopy(sample[NAME])
+    bundle["entry"].append({"resource": SUPPRESSED, "search": {"mode": "outcome"}})
+    asked = {"bundle": bundle, "as_of": "2026-11-23", "write_back": True}
+    with served(Settings(fhir_url=Url(SERVER), home=tmp_path)) as http:
+        answer = http.post(
+            "/api/v1/screenings", content=as_json(asked), headers={"Content-Type": "application/json"}
+        ).json()
+
+    assert [each["code"] for each in answer["warnings"]] == ["records-incomplete"]
+    assert answer["written"] == {"done": False, "why": "permission-unknown"}
+    assert hospital.written == []
 
 
 def test_a_server_that_keeps_no_consents_withholds_none(
