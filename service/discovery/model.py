@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from service.fhir.coverage import Tally
 from service.screening.document import Document
 from service.screening.patient import Judged
 from service.work.model import StoredScreening
@@ -38,14 +39,6 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     unread: list[str] = []  # files, lines or searches that could not be read; nothing of their content
     uncoded: Uncoded | None = None
     until: datetime | None = None  # what changed later is for the next run (``since``)
-
-
-class Tally(msgspec.Struct):
-    """How the results of one notion are coded."""
-
-    known_codes: int = 0
-    local_only: int = 0  # by their words they are of this notion, by no code
-    unreadable_units: dict[str, int] = {}
 
 
 class Found(NamedTuple):

@@ -114,6 +114,10 @@ class Lexicon:
         """The names of the concepts that have at least one code."""
         return self._by_concept.keys()
 
+    def has_system(self, system: str) -> bool:
+        """Whether a code system is known by this URI, whatever its codes mean."""
+        return _without_blanks(system) in self._keys
+
     def meanings(self, system: str | None, code: str | None) -> tuple[Meaning, ...]:
         """What a coding as received means: one meaning per concept, none when the system or the code is unknown."""
         known = self._memory.get((system, code))

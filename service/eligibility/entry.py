@@ -9,7 +9,6 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from service.eligibility.codes import Role
-from service.eligibility.notions import Notion
 from service.eligibility.plan import walk
 from service.eligibility.rules import Classification
 from service.eligibility.study import Study
@@ -66,9 +65,4 @@ def entry_of(study: Study) -> Entry | None:
 
 
 def _concepts(study: Study, notions: Collection[str]) -> frozenset[str]:
-    return frozenset(concept for name in notions for concept in _of(study.notions[name]))
-
-
-def _of(notion: Notion) -> Collection[str]:
-    ratios = (concept for ratio in notion.ratios for concept in (ratio.measured, ratio.predicted))
-    return {*(notion.concepts or (notion.id,)), *(alias.concept for alias in notion.aliases), *ratios}
+    return frozenset(concept for name in notions for concept in study.notions[name].coded_by)

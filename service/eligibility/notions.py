@@ -96,6 +96,17 @@ class Notion:
     excepts: tuple[str, ...] = ()  # concepts whose match takes a record out of this notion
     beside: dict[str, str] = field(default_factory=dict)  # tag -> notion that must stand beside it
 
+    @property
+    def own_concepts(self) -> tuple[str, ...]:
+        """The value sets of the notion itself."""
+        return self.concepts or (self.id,)
+
+    @property
+    def coded_by(self) -> frozenset[str]:
+        """All value sets by whose codes a record may be of this notion."""
+        ratios = (concept for ratio in self.ratios for concept in (ratio.measured, ratio.predicted))
+        return frozenset({*self.own_concepts, *(alias.concept for alias in self.aliases), *ratios})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Formula:

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from service.discovery.model import Ended, Run, Tally
+from service.discovery.model import Ended, Run
+from service.fhir.coverage import Tally
 from service.screening.document import Document
 from service.screening.stored import decode
 from service.store.tables import run_people
