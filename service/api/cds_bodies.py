@@ -16,6 +16,7 @@ from service.fhir.decode import BYTE_ORDER_MARK
 
 _MOST_FEEDBACK = 1_000  # entries of one request
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]
+Server = Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z", max_length=2_000)]  # results name it
 Token = Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z")]  # what may stand in a header
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ class HookRequest(msgspec.Struct):
     hook: str
     hookInstance: Text  # noqa: N815
     context: Context
-    fhirServer: Text | None = None  # noqa: N815
+    fhirServer: Server | None = None  # noqa: N815
     fhirAuthorization: FhirAuthorization | None = None  # noqa: N815
     prefetch: dict[str, Any] | None = None
 

@@ -45,7 +45,7 @@ class HookRequest(Shape):
     hook: str
     hookInstance: str = Field(min_length=1, max_length=2_000)  # noqa: N815
     context: HookContext
-    fhirServer: str | None = Field(None, min_length=1, max_length=2_000)  # noqa: N815
+    fhirServer: str | None = Field(None, pattern="^[!-~]+$", max_length=2_000)  # noqa: N815
     fhirAuthorization: FhirAuthorization | None = None  # noqa: N815
     prefetch: dict[str, Any] | None = None
 

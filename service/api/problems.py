@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.cds.advise import DataMissing
+from service.discovery.ports import RunUnderWay
 from service.eligibility.results import NotScreened
 from service.errors import CandorError, InputError, Never, TryLater
 from service.fhir.write_error import write_error
@@ -41,6 +42,7 @@ _TOLD: tuple[tuple[type[CandorError], HTTPStatus, str, float | None], ...] = (
     (Never, HTTPStatus.SERVICE_UNAVAILABLE, "hospital-server-refuses", RETRY_AFTER_REFUSAL),
     (QueueFull, HTTPStatus.TOO_MANY_REQUESTS, "queue-full", RETRY_AFTER),
     (KeyTaken, HTTPStatus.CONFLICT, "idempotency-key-reused", None),
+    (RunUnderWay, HTTPStatus.CONFLICT, "run-under-way", None),
     (StoreDown, HTTPStatus.SERVICE_UNAVAILABLE, "store-down", RETRY_AFTER),
     (Untrusted, HTTPStatus.UNAUTHORIZED, "untrusted", None),
     (DataMissing, HTTPStatus.PRECONDITION_FAILED, "data-missing", None),
@@ -117,7 +119,7 @@ def _problem_of(error: Exception) -> Problem:
         case TryLater():
             retry_after = error.retry_after or RETRY_AFTER
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "hospital-server-down", str(error), retry_after=retry_after)
-        case Never() | QueueFull() | KeyTaken() | StoreDown() | Untrusted() | DataMissing():
+        case Never() | QueueFull() | KeyTaken() | RunUnderWay() | StoreDown() | Untrusted() | DataMissing():
             _, status, code, wait = next(told for told in _TOLD if isinstance(error, told[0]))
             return Problem(status, code, str(error), retry_after=wait)
         case HTTPException():
@@ -183,6 +185,13 @@ OF_A_SCREENING = (  # what can go wrong where somebody asks for one
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+
+OF_A_RESULT = (  # where somebody asks for one that is kept
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
 

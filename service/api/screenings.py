@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ from service.api import models
 from service.api.access import MayRead, MayScreen, shown_to
 from service.api.answers import is_id, stored, under_way
 from service.api.bodies import ScreeningRequest, decode, read_json
-from service.api.problems import OF_A_SCREENING, described
+from service.api.problems import OF_A_RESULT, OF_A_SCREENING, described
 from service.api.service import Service, TheService
 from service.api.wishes import WISHES, read_wish
 from service.screening.patient import reference_of, screening_day
@@ -45,10 +44,7 @@ _POST: dict[str, Any] = {
     operation_id="screen",
     summary="Screen one patient",
     response_class=Response,
-    responses={
-        **_SCREENED,
-        **described(*OF_A_SCREENING),
-    },
+    responses={**_SCREENED, **described(*OF_A_SCREENING)},
     openapi_extra=_POST,
 )
 async def screen(request: Request, service: TheService, caller: MayScreen) -> Response:
@@ -72,15 +68,7 @@ async def screen(request: Request, service: TheService, caller: MayScreen) -> Re
     operation_id="readScreening",
     summary="Read one screening",
     response_class=Response,
-    responses={
-        **_SCREENED,
-        **described(
-            HTTPStatus.FORBIDDEN,
-            HTTPStatus.NOT_FOUND,
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            HTTPStatus.SERVICE_UNAVAILABLE,
-        ),
-    },
+    responses={**_SCREENED, **described(*OF_A_RESULT)},
 )
 async def read(id: str, service: TheService, caller: MayRead) -> Response:  # noqa: A002 - the contract's word
     """Answer as the request itself would have been answered; 202 while it is under way."""

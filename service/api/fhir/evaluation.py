@@ -12,7 +12,7 @@ from service.api.access import MayReadCharts, MayScreen, shown_to
 from service.api.answers import RETRY_AFTER, is_id, settled
 from service.api.fhir.exchange import answer, described, fhir_router, own_base, resource_of
 from service.api.fhir.questions import ASKED, ERRORS, read_question
-from service.api.problems import Problem
+from service.api.problems import OF_A_RESULT, Problem
 from service.api.service import Service, TheService
 from service.api.wishes import WISHES, read_wish
 from service.eligibility.results import Screening
@@ -67,15 +67,7 @@ async def evaluate(id: str, request: Request, service: TheService, caller: MaySc
     operation_id="fhirEvaluation",
     summary="Read what was judged later",
     response_class=Response,
-    responses={
-        **_EVALUATED,
-        **described(
-            HTTPStatus.FORBIDDEN,
-            HTTPStatus.NOT_FOUND,
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            HTTPStatus.SERVICE_UNAVAILABLE,
-        ),
-    },
+    responses={**_EVALUATED, **described(*OF_A_RESULT)},
 )
 async def evaluation(id: str, request: Request, service: TheService, caller: MayReadCharts) -> Response:  # noqa: A002 - as above
     """Answer as the operation itself would have answered; 202 while it is under way."""

@@ -90,10 +90,11 @@ def test_a_lent_token_shows_in_no_representation() -> None:
         {"context": {"userId": "", "patientId": "1"}},
         {"context": {"userId": "Practitioner/1", "patientId": "1" * 65}},
         {"hook": None},
+        *({"fhirServer": each} for each in ("", "https://ehr.example/\0", "https://é", "https://a b")),
     ],
 )
 def test_what_the_specification_does_not_allow_is_refused(changed: Json) -> None:
-    """A token that cannot stand in a header, a patient without an id; nothing of it is repeated."""
+    """A token that cannot stand in a header, a patient without an id, a server's address that is none."""
     with pytest.raises(Problem) as refused:
         decode_call(json.dumps(PATIENT_VIEW | changed).encode())
 
