@@ -28,7 +28,7 @@ from service.hospital.results import person_status, write_back
 from service.hospital.versions import VersionsThere
 from service.screeners import mappings
 from service.screening.patient import Screener
-from service.screening.ports import Pulled, Written
+from service.screening.ports import Pulled, Why, Written
 from service.study.load import load_vocabulary
 
 
@@ -67,7 +67,7 @@ class PostedResults:
         """Write the result back, now."""
         there = await self._patient(person)
         if there is None:
-            why = "no-disease-on-record" if screening.without_disease else "patient-not-on-write-server"
+            why = Why.NO_DISEASE if screening.without_disease else Why.NOT_THERE
             return Written(done=False, why=why, person_status=self._shown(screening))
         written = await write_back(
             self.shelf,

@@ -20,7 +20,7 @@ from service.hospital.ports import Kept, Params, Resource, Shelf, SubjectVersion
 from service.hospital.refusals import Conflict
 from service.hospital.screening_list import find_list, put_on_list
 from service.hospital.turns import Hidden, in_turn
-from service.screening.ports import Written
+from service.screening.ports import Why, Written
 
 _ABOUT_THE_PATIENT = ("ResearchSubject/", "GuidanceResponse/")
 
@@ -72,11 +72,11 @@ async def _tell(
     listed: bool,
 ) -> Written:
     if screening.without_disease and not _has_result(known):
-        return Written(done=False, why="no-disease-on-record")
+        return Written(done=False, why=Why.NO_DISEASE)
     kept: list[Kept] = []
     if not await _is_unchanged(shelf, screening, known):
         if known.subject is None and known.guidance is None and not await shelf.holds(screening.patient):
-            return Written(done=False, why="patient-not-on-write-server")
+            return Written(done=False, why=Why.NOT_THERE)
         kept = await _write_result(shelf, screening, known, now, versions, as_text=as_text)
     item = f"ResearchSubject/{known.subject['id']}" if known.subject else _made(kept, "ResearchSubject")
     known = known._replace(
@@ -89,7 +89,7 @@ async def _tell(
     # Where the server did not tell the place of what it made, it tells the next screening.
     if listed and item is not None and shelf.takes("List"):
         written += await put_on_list(shelf, screening, known, item, now)
-    why = None if written else "unchanged"
+    why = None if written else Why.UNCHANGED
     return Written(done=bool(written), resources=written, why=why, person_status=known.person_status)
 
 

@@ -19,7 +19,7 @@ from service.fhir.read import Reader, located_in, located_in_bytes
 from service.fhir.references import Located
 from service.fhir.whose_status import own_subjects
 from service.screening.document import Document
-from service.screening.ports import Pulled, Records, Results, Written
+from service.screening.ports import Pulled, Records, Results, Why, Written
 
 _ID = re.compile(r"(?:Patient/)?([A-Za-z0-9\-.]{1,64})\Z")  # FHIR R4 id
 _FIRST_YEAR, _LAST_YEAR = (
@@ -127,10 +127,10 @@ class Screener:
         """Post a result, unless the person may be opposed. Raises ``TryLater`` and ``Never``."""
         assert self.results is not None  # noqa: S101 - `needs` told the caller
         if not _ID.match(person.reference):  # a search for it could be about somebody else
-            return Written(done=False, why="patient-not-on-write-server", person_status=result.person_status)
+            return Written(done=False, why=Why.NOT_THERE, person_status=result.person_status)
         if result.permission_unknown:
             status = await self.results.person_status(result, person)
-            return Written(done=False, why="permission-unknown", person_status=status)
+            return Written(done=False, why=Why.PERMISSION, person_status=status)
         return await self.results.post(result, person, listed=listed)
 
     async def answer(self, judged: Judged, *, write_back: bool) -> Answer:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from service.eligibility.chart import Person
@@ -19,12 +20,23 @@ class Pulled(NamedTuple):
     incomplete: bool = False  # anything may be missing
 
 
+class Why(StrEnum):
+    """Why nothing was written: ``written.why`` of a result."""
+
+    UNCHANGED = "unchanged"  # the server tells it already
+    NO_DISEASE = "no-disease-on-record"  # and no ResearchSubject of the study
+    NOT_THERE = "patient-not-on-write-server"  # or several are
+    PERMISSION = "permission-unknown"  # an opposition may be among records that could not be had
+    SUPERSEDED = "superseded"  # a newer result of the patient stands, or a refusal
+    REFUSED = "refused"  # the server refused for good: the job is parked
+
+
 class Written(NamedTuple):
     """What became of a write: the references of what was written, or why nothing was."""
 
     done: bool
     resources: tuple[str, ...] = ()
-    why: str | None = None  # unchanged, no-disease-on-record, permission-unknown …
+    why: Why | None = None
     person_status: str | None = None  # the status that a person has set on this study's ResearchSubject
 
     @property

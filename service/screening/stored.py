@@ -14,7 +14,7 @@ from service.eligibility.results import CriterionResult, FailedPrecondition, Mis
 from service.eligibility.study import Study
 from service.eligibility.truth import Truth
 from service.screening.document import Document, encode
-from service.screening.ports import Written
+from service.screening.ports import Why, Written
 
 decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -77,7 +77,7 @@ def says_the_same(one: bytes, other: bytes) -> bool:
     return first == second
 
 
-def not_posted(document: bytes, why: str) -> bytes:
+def not_posted(document: bytes, why: Why) -> bytes:
     """Return the document of a result that no server was asked to take."""
     return encode(decode(document) | {"written": Written(done=False, why=why).document})
 

@@ -14,14 +14,13 @@ from service import metrics
 from service.eligibility.results import NotScreened, Screening
 from service.errors import InputError, Never
 from service.screening.patient import Judged, Screener
+from service.screening.ports import Why
 from service.screening.stored import decode, not_posted, read_document, with_written
 from service.work.announcing import may_be_announced
 from service.work.keeping import to_keep
 from service.work.model import Audit, Claim, Kind, NewJob
 from service.work.orders import PostOrder, ScreenOrder, read_post_order, read_screen_order, write_order
 from service.work.ports import Store
-
-SUPERSEDED, REFUSED = "superseded", "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class Jobs:
             raise Never("No server to write to is configured: set CANDOR_FHIR_WRITE_URL or CANDOR_FHIR_URL.")
         kept = await self.store.document(claim)
         if await self.store.superseded(claim):
-            done, told = False, not_posted(kept, SUPERSEDED)
+            done, told = False, not_posted(kept, Why.SUPERSEDED)
         else:
             written = await screener.post(self._read(kept, order), order.person, listed=order.listed)
             done, told = written.done, with_written(kept, written)
@@ -87,7 +86,7 @@ class Jobs:
         """Set a job aside; a result that could not be posted says so. Raises ``LeaseLost`` and ``StoreDown``."""
         said = None
         if claim.kind is Kind.POST:
-            said = not_posted(await self.store.document(claim), REFUSED)
+            said = not_posted(await self.store.document(claim), Why.REFUSED)
         await self.store.park(claim, reason, said)
 
     def _screener(self, study: str) -> Screener:
