@@ -15,7 +15,8 @@ from service.config import Settings
 from service.eligibility.results import NotScreened, Screening
 from service.errors import InputError
 from service.output import JsonLines
-from service.population.sources import PatientRecords, Source, open_source
+from service.population.reading import PatientRecords
+from service.population.sources import Source, open_source
 from service.screeners import load
 from service.screening.document import Document
 from service.screening.stored import decode, read_document

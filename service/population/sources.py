@@ -16,27 +16,12 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
-from service.errors import NotFhirError
-from service.fhir.references import Located
 from service.population import ndjson
-from service.population.bundles import BY_INDEX, Piece, Place, names_nobody, pieces
+from service.population.bundles import BY_INDEX, Piece, Place, pieces
 from service.population.files import Unread, find_files, nothing_in
 from service.population.grouping import Index, OutOfStepError, Seen, in_step
-from service.population.shared import Shared
-
-_NAMED = re.compile(rb'"reference"\s*:\s*"[^"]*?\bPatient\\?/([^"/\\]+)')
-_TOO_LONG = "The line is longer than 64 MiB."
-_NAMES_NOBODY = "The record does not name its patient."
-
-
-class PatientRecords(NamedTuple):
-    """One patient's records as read; ``incomplete`` where some that may be this patient's could not be read."""
-
-    patient: str  # Patient/id
-    resources: list[Located]  # each with its fullUrl
-    incomplete: bool
+from service.population.reading import BROKEN_OFF, PatientRecords, Reading
 
 
 def open_source(path: Path) -> Source:
@@ -52,19 +37,17 @@ class Source:
         self._files = files
         self._passed_over = passed_over
         self._size = sum(file.stat().st_size for file in files)
-        self._unread: dict[tuple[int, int | None], Unread] = {}
-        self._shared = Shared()
-        self._withheld: set[str] = set()  # patients named by a line that could not be read
-        self._anyones = bool(passed_over)  # what could not be read may be anyone's: no absence decides
-        self._fhir = False
+        self._reading = Reading(anyones=bool(passed_over))
         self.total = 2 * self._size  # both passes
         self.done = 0
 
     @property
     def problems(self) -> list[Unread]:
         """What could not be read so far, in the order of the files."""
+        unread = {(place.file, self._line(place)): why for place, why in self._reading.unread.items()}
         return self._passed_over + [
-            self._unread[key] for key in sorted(self._unread, key=lambda key: (key[0], key[1] or 0))
+            Unread(str(self._files[file]), line, unread[file, line])
+            for file, line in sorted(unread, key=lambda key: (key[0], key[1] or 0))
         ]
 
     def patients(self, only: str | None = None) -> Iterator[PatientRecords]:
@@ -89,7 +72,7 @@ class Source:
         found = [piece for piece in self._read(range(len(self._files)), first=True) if piece.owner == name]
         self._check_fhir()
         if any(piece.certain for piece in found):
-            yield self._records(name, found)
+            yield self._reading.records(name, found)
 
     def _is_in_step(self) -> bool:
         seen = Seen()
@@ -101,7 +84,7 @@ class Source:
     def _in_step(self) -> Iterator[PatientRecords]:
         for owner, found in in_step(*self._streams(first=False)):
             if any(piece.certain for piece in found):
-                yield self._records(owner, found)
+                yield self._reading.records(owner, found)
 
     def _by_index(self) -> Iterator[PatientRecords]:
         self.done, index = 0, Index()
@@ -114,7 +97,7 @@ class Source:
             open_at = lru_cache(maxsize=1)(partial(self._open_at, plain))  # the next patient may be in the same Bundle
             for owner, places in index:
                 found = [piece for place in places for piece in open_at(*place) if piece.owner == owner]
-                yield self._records(owner, found)
+                yield self._reading.records(owner, found)
 
     def _streams(self, *, first: bool) -> tuple[Iterator[Piece], list[Iterator[Piece]]]:
         """The stream that gives the order (the Patients', where there are such files), and the others.
@@ -132,48 +115,22 @@ class Source:
         for number in numbers:
             try:
                 for place, data in self._texts(number):
-                    for piece in self._pieces(data, place):
+                    for piece in self._reading.pieces(data, place):
                         if piece.owner:
                             yield piece
                         elif first:
-                            self._nobodys(piece)
+                            self._reading.nobodys(piece)
             except ndjson.READ_ERRORS:
-                self._refuse(Place(number, None, 0), "The file cannot be read, or breaks off.")
-                self._anyones = True
+                self._reading.refuse(Place(number, None, 0), BROKEN_OFF, anyones=True)
 
-    def _texts(self, number: int) -> Iterator[tuple[Place, bytes]]:
+    def _texts(self, number: int) -> Iterator[tuple[Place, bytes | None]]:
         path = self._files[number]
         if ndjson.kind_of(path) != "ndjson":
             yield Place(number, None, 0), ndjson.read_document(path)
             self._progress(path.stat().st_size)
             return
         for line in ndjson.read_lines(path, self._progress):
-            place = Place(number, line.number, line.offset)
-            if line.data is None:
-                self._refuse(place, _TOO_LONG)
-                self._anyones = True
-            else:
-                yield place, line.data
-
-    def _pieces(self, data: bytes, place: Place) -> list[Piece]:
-        try:
-            found = pieces(data, place)
-        except NotFhirError as error:
-            self._refuse(place, str(error))
-            named = _NAMED.findall(data)
-            self._withheld.update(f"Patient/{name.decode(errors='replace')}" for name in named)
-            # A line is of whom it names, a cut file also of those beyond the cut; whole JSON may be no chart at all.
-            self._anyones |= error.code == "not-json" if place.line is None else not named
-            return []
-        self._fhir = True
-        return found
-
-    def _nobodys(self, piece: Piece) -> None:
-        if names_nobody(piece):
-            self._refuse(piece.place, _NAMES_NOBODY)
-            self._anyones = True
-        else:
-            self._shared.keep(piece)
+            yield Place(number, line.number, line.offset), line.data
 
     def _open_at(self, plain: list[Path], number: int, offset: int) -> list[Piece]:
         by_line = ndjson.kind_of(self._files[number]) == "ndjson"
@@ -181,29 +138,14 @@ class Source:
         self._progress(len(data))
         return pieces(data, Place(number, BY_INDEX if by_line else None, offset))
 
-    def _records(self, owner: str, found: list[Piece]) -> PatientRecords:
-        resources: list[Located] = []
-        incomplete = self._anyones or owner in self._withheld
-        for piece in found:
-            try:
-                resources += piece.records()
-            except NotFhirError as error:  # what skimming passes over, e.g. a number beyond all bounds
-                self._refuse(piece.place, str(error))
-                incomplete = True
-        shared, lost = self._shared.given_to(resources)
-        return PatientRecords(owner, resources + shared, incomplete or lost)
-
-    def _refuse(self, place: Place, detail: str) -> None:
-        path, line = self._files[place.file], place.line
-        if place.line == BY_INDEX:
-            line = ndjson.line_number(path, place.offset)
-        self._unread[place.file, line] = Unread(str(path), line, detail)
+    def _line(self, place: Place) -> int | None:
+        return ndjson.line_number(self._files[place.file], place.offset) if place.line == BY_INDEX else place.line
 
     def _progress(self, read: int) -> None:
         self.done += read
 
     def _check_fhir(self) -> None:
-        if not self._fhir:
+        if not self._reading.fhir:
             raise nothing_in("There is no FHIR JSON in the source.", "no-fhir", self.problems)
 
 

@@ -116,6 +116,12 @@ def test_a_record_that_does_not_say_whose_it_is_is_reported(tmp_path: Path, subj
         pytest.param("Condition.ndjson.gz", gzip.compress(OF_B + b"}\n")[:-6], id="a cut archive"),
         pytest.param("Condition.ndjson", b'{"resourceType":"Condition","id":"c","code":{', id="a line cut early"),
         pytest.param("Condition.ndjson", b'{"resourceType":"Condition","id":"c"}', id="a record of nobody"),
+        pytest.param(
+            "Condition.ndjson", b'{"resourceType":"Condition","age":1e9999999999999999999}', id="a wild number"
+        ),
+        pytest.param(
+            "Medication.ndjson", b'{"resourceType":"Medication","n":1e9999999999999999999}', id="nobody's, wild"
+        ),
         pytest.param("Condition.ndjson", OF_B + b"x" * ndjson.LONGEST, id="a line without end"),
         pytest.param("b.json", as_json(bundle(patient(id="b"), condition("M34.0")))[:-3], id="a cut Bundle"),
     ],

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from service.errors import InputError
-from service.population.sources import PatientRecords, open_source
+from service.population.reading import PatientRecords
+from service.population.sources import open_source
 from tests.builders import bundle, condition, observation, patient, prescription, resource
 from tests.verdicts import as_json
 

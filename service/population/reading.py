@@ -1,0 +1,80 @@
+"""What the texts of a source hold, by owner, and what of them could not be read: that makes charts incomplete."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from service.errors import NotFhirError
+from service.fhir.references import Located
+from service.population.bundles import Piece, Place, names_nobody, pieces
+from service.population.shared import Shared
+
+BROKEN_OFF = "The file cannot be read, or breaks off."
+TOO_LONG = "The line is longer than 64 MiB."
+_NAMES_NOBODY = "The record does not name its patient."
+_NAMED = re.compile(rb'"reference"\s*:\s*"[^"]*?\bPatient\\?/([^"/\\]+)')
+
+
+class PatientRecords(NamedTuple):
+    """One patient's records as read; ``incomplete`` where some that may be this patient's could not be read."""
+
+    patient: str  # Patient/id
+    resources: list[Located]  # each with its fullUrl
+    incomplete: bool
+
+
+class Reading:
+    """Takes texts apart, and remembers what each of them says about all charts."""
+
+    def __init__(self, *, anyones: bool = False) -> None:
+        """``anyones``: something was passed over already that may be of anybody."""
+        self.shared = Shared()
+        self.unread: dict[Place, str] = {}  # why
+        self.withheld: set[str] = set()  # patients named by a line that could not be read
+        self.anyones = anyones  # what could not be read may be anyone's: no absence decides
+        self.fhir = False  # some of it was FHIR
+
+    def pieces(self, data: bytes | None, place: Place) -> list[Piece]:
+        """Return what a text holds, by owner; nothing of one that cannot be read, or is too long (``None``)."""
+        if data is None:
+            self.refuse(place, TOO_LONG, anyones=True)
+            return []
+        try:
+            found = pieces(data, place)
+        except NotFhirError as error:
+            named = _NAMED.findall(data)
+            self.withheld.update(f"Patient/{name.decode(errors='replace')}" for name in named)
+            # A line is of whom it names, a cut file also of those beyond the cut; whole JSON may be no chart at all.
+            self.refuse(place, str(error), anyones=error.code == "not-json" if place.line is None else not named)
+            return []
+        self.fhir = True
+        return found
+
+    def nobodys(self, piece: Piece) -> None:
+        """Note a record that has no owner."""
+        try:
+            if names_nobody(piece):
+                self.refuse(piece.place, _NAMES_NOBODY, anyones=True)
+            else:
+                self.shared.keep(piece)
+        except NotFhirError as error:  # what skimming passes over
+            self.refuse(piece.place, str(error), anyones=True)
+
+    def records(self, owner: str, found: list[Piece]) -> PatientRecords:
+        """Return the records of one patient; all texts have to be looked at before."""
+        resources: list[Located] = []
+        incomplete = self.anyones or owner in self.withheld
+        for piece in found:
+            try:
+                resources += piece.records()
+            except NotFhirError as error:  # what skimming passes over, e.g. a number beyond all bounds
+                self.refuse(piece.place, str(error))
+                incomplete = True
+        shared, lost = self.shared.given_to(resources)
+        return PatientRecords(owner, resources + shared, incomplete or lost)
+
+    def refuse(self, place: Place, why: str, *, anyones: bool = False) -> None:
+        """Note what could not be read, and whether that may be of anybody."""
+        self.unread[place] = why
+        self.anyones |= anyones
