@@ -79,6 +79,12 @@ _oldest = Gauge(
     ("kind", "state"),
     registry=_registry,
 )
+_discovered = Gauge(
+    "candor_discovery_last_success_timestamp_seconds",
+    "When the last search of the whole hospital began that ended well.",
+    ("study",),
+    registry=_registry,
+)
 
 
 def request(route: str, method: str, status: int, seconds: float) -> None:
@@ -94,6 +100,11 @@ def screened(study: str, result: Screening | NotScreened, trigger: str) -> None:
     _screenings.labels(study, result.status.value, trigger).inc()
     for each in result.criteria:
         _criteria.labels(study, each.criterion.id, each.open or each.outcome).inc()
+
+
+def discovered(study: str, began: float) -> None:
+    """Show when the last run of a study that ended well began, in seconds since 1970."""
+    _discovered.labels(study).set(began)
 
 
 @contextmanager

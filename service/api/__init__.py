@@ -11,7 +11,20 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from service import __version__
-from service.api import cds, cds_models, fhir, listing, models, operations, problems, screenings, studies, subscriptions
+from service.api import (
+    cds,
+    cds_models,
+    discovery,
+    discovery_models,
+    fhir,
+    listing,
+    models,
+    operations,
+    problems,
+    screenings,
+    studies,
+    subscriptions,
+)
 from service.api.access import describe_refusals
 from service.api.service import Service
 from service.api.watch import Watch
@@ -19,6 +32,7 @@ from service.api.watch import Watch
 DESCRIPTION = "Pre-screens charts read over FHIR R4 against the eligibility criteria of a clinical trial."
 TAGS = [
     {"name": "screenings", "description": "Judge one patient, and see what was judged."},
+    {"name": "discovery", "description": "Search the whole hospital."},
     {"name": "studies", "description": "What is screened for."},
     {"name": "fhir", "description": "The same for callers who speak FHIR R4."},
     {"name": "cds-hooks", "description": "Cards for clinicians, by CDS Hooks 2.0.1."},
@@ -51,7 +65,7 @@ def create_api(opened: Callable[[], AbstractAsyncContextManager[Service]]) -> Fa
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     problems.install(app)
-    for room in (screenings, listing, studies, operations):
+    for room in (screenings, listing, discovery, studies, operations):
         app.include_router(room.router, responses=problems.ANY_OTHER)
     for router in (*fhir.routers, cds.router, subscriptions.router):
         app.include_router(router)
@@ -75,6 +89,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         )
         extra = [
             (models.ScreeningRequest, "validation"),
+            (discovery_models.RunRequest, "validation"),
             (cds_models.HookRequest, "validation"),
             (cds_models.FeedbackRequest, "validation"),
             (cds_models.Outcome, "serialization"),

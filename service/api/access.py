@@ -22,13 +22,14 @@ from service.trust.bearers import Caller, NoToken
 from service.trust.signed import Untrusted
 from service.work.model import StoredScreening
 
-SCREEN, READ, METRICS = "candor/screen", "candor/read", "candor/metrics"
+SCREEN, READ, RUN, METRICS = "candor/screen", "candor/read", "candor/run", "candor/metrics"
 CARE_TEAM, RESEARCH = "care-team", "research"
-ANYONE = Caller("anyone", frozenset({SCREEN, READ, METRICS}), frozenset({CARE_TEAM}))
+ANYONE = Caller("anyone", frozenset({SCREEN, READ, RUN, METRICS}), frozenset({CARE_TEAM}))
 
 _SCOPES = {
     SCREEN: "Have patients judged; for the role care-team.",
     READ: "Read studies and results; the role research sees pseudonyms.",
+    RUN: "Have the whole hospital searched, and read the reports; for the role care-team.",
     METRICS: "Scrape what was counted; no role is asked for.",
 }
 _scheme = OAuth2(
@@ -88,6 +89,7 @@ async def _scraper(
 
 
 MayScreen = Annotated[Caller, Security(_care_team, scopes=[SCREEN])]
+MayRun = Annotated[Caller, Security(_care_team, scopes=[RUN])]
 MayReadCharts = Annotated[Caller, Security(_care_team, scopes=[READ])]
 MayRead = Annotated[Caller, Security(_either, scopes=[READ])]  # what is answered goes through ``shown_to``
 MAY_SCRAPE = Security(_scraper, scopes=[METRICS])

@@ -97,7 +97,7 @@ def decode(body: bytes, max_entries: int) -> ScreeningRequest:
     try:
         wanted = parse(_decoder, body)
     except msgspec.ValidationError as error:
-        raise _misnamed(error) from None
+        raise misnamed(error, ScreeningRequest) from None
     bundle = b"" if wanted.bundle == _NULL else bytes(wanted.bundle)
     if (wanted.patient is None) is not bool(bundle):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "patient-or-bundle", "Send either patient or bundle.")
@@ -135,12 +135,12 @@ def _entries_in(bundle: bytes) -> int:
     return len(_entries.decode(entries)) if entries.startswith(b"[") else 0  # what is no list is for the reader
 
 
-def _misnamed(error: msgspec.ValidationError) -> Problem:
-    """Name the member that is wrong if it is one of ours: any other name is the caller's text."""
+def misnamed(error: msgspec.ValidationError, shape: type[msgspec.Struct]) -> Problem:
+    """Name the member of ``shape`` that is wrong if it is one of ours: any other name is the caller's text."""
     place = _PLACE.search(str(error))
-    if place and place[1] in ScreeningRequest.__struct_fields__:
+    if place and place[1] in shape.__struct_fields__:
         return invalid(f"The member {place[1]} has another type than openapi.yaml gives it.")
-    return invalid(f"The body is an object of these members: {', '.join(ScreeningRequest.__struct_fields__)}.")
+    return invalid(f"The body is an object of these members: {', '.join(shape.__struct_fields__)}.")
 
 
 def in_utc(moment: datetime) -> datetime:

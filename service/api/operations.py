@@ -86,10 +86,13 @@ async def exposition(service: TheService) -> Response:
     """Answer what this process counted, and how the jobs of the store stand; nothing tells of whom."""
     try:
         counts = await service.desk.counts()
+        runs = await service.runs.last() if service.runs is not None else {}
     except StoreDown:
         metrics.store_is_down()
     else:
         metrics.jobs(_standing(counts, datetime.now(UTC)))
+        for study, began in runs.items():
+            metrics.discovered(study, began.timestamp())
     return Response(metrics.exposition(), media_type=metrics.MEDIA_TYPE)
 
 

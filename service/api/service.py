@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 
 from service.api.problems import Problem
 from service.cds.door import CdsHooks
+from service.discovery.door import RunDoor
 from service.screening.patient import Screener
 from service.screening.research import Pseudonyms
 from service.subscriptions.door import Notices
@@ -74,6 +75,7 @@ class Service:
     worker: Executor  # decodes and judges, off the event loop
     desk: Desk  # keeps what is accepted
     keys: Sequence[Mapping[str, str]] = ()  # the public parts of those by which we sign, as JWKs
+    runs: RunDoor | None = None
     cds: CdsHooks | None = None
     notices: Notices | None = None
     bearers: Bearers | None = None  # whose tokens are believed; ``None``: reached from this machine alone

@@ -13,6 +13,7 @@ class Kind(StrEnum):
 
     SCREEN = "screen"  # judge one patient, and keep the result
     POST = "post"  # post one result that is kept to the hospital's server: the outbox
+    DISCOVER = "discover"  # search the whole hospital
     LOOK = "look"  # look at what a server told us has changed, or at what changed since we looked last
 
 

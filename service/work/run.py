@@ -25,11 +25,15 @@ from service.work.ports import Store
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """Runs claimed jobs with the screeners of the studies, by study id; ``look`` runs those that look for changes."""
+    """Runs claimed jobs with the screeners of the studies, by study id.
+
+    ``look`` runs those that look for changes, ``discover`` those that search the whole hospital.
+    """
 
     store: Store
     screeners: Mapping[str, Screener]
     look: Callable[[Claim], Awaitable[None]] | None = None
+    discover: Callable[[Claim], Awaitable[None]] | None = None
 
     async def run(self, claim: Claim) -> None:
         """Run a job of any kind. Raises ``TryLater``, ``Never``, ``LeaseLost`` and ``StoreDown``."""
@@ -40,6 +44,8 @@ class Jobs:
                 await self.post(claim)
             case Kind.LOOK if self.look is not None:
                 await self.look(claim)
+            case Kind.DISCOVER if self.discover is not None:
+                await self.discover(claim)
             case _:
                 raise Never("No hospital server is configured any more: set CANDOR_FHIR_URL.")
 

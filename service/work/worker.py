@@ -21,7 +21,7 @@ POLL = 1.0  # seconds between looks for jobs that other processes left, or that 
 PURGE = 3600.0  # seconds between deletions of what is old
 GRACE = 10.0  # seconds that running jobs have to end by themselves when the service stops
 # What changed is looked at before more is judged, so that one screening sees it all; what is judged is posted.
-ORDER = (Kind.LOOK, Kind.POST, Kind.SCREEN)
+ORDER = (Kind.LOOK, Kind.POST, Kind.SCREEN, Kind.DISCOVER)
 
 log = structlog.get_logger()
 
