@@ -1,4 +1,4 @@
-"""The small synchronous client of the HTTP service, for scripts and cron jobs; the only user of requests.
+"""The small synchronous client of the HTTP service, for scripts and cron jobs.
 
 candor = Candor("http://127.0.0.1:8000")
 print(candor.screen(patient="123")["status"])
@@ -6,42 +6,22 @@ print(candor.screen(patient="123")["status"])
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from http import HTTPStatus
-from ipaddress import ip_address
-from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self, TypedDict, Unpack
-from urllib.parse import urlsplit
+from typing import Any, Literal, TypedDict, Unpack
 from uuid import uuid4
 
 import msgspec
-import requests
 
-from service import __version__
-from service.errors import CandorError, Never, SettingError, TryLater
-from service.retry_after import retry_after
+from service.client_http import Calls, Refused, Reply, decode, wait_of
+from service.errors import Never, TryLater
 
-_LATER = {429, 502, 503, 504}
-_PATH = "/api/v1/screenings"
-_CONNECT = 10.0  # seconds for a connection to come about
+__all__ = ["Candor", "Refused", "Run", "RunWanted", "Screening", "Wanted"]
+
+_PATH, _RUNS = "/api/v1/screenings", "/api/v1/discovery-runs"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _encode = msgspec.json.Encoder(decimal_format="number").encode  # decimals leave as they came
-_decoder = msgspec.json.Decoder()
-
-Headers = Mapping[str, str]
-
-
-class Refused(CandorError):  # noqa: N818 - named for what the service did
-    """The service answered that it will not: an HTTP ``status`` and a machine-readable ``code`` (openapi.yaml)."""
-
-    def __init__(self, status: int, code: str, detail: str, replaced_by: str | None = None) -> None:
-        """Keep what was answered; ``replaced_by`` is the record that is kept, with ``patient-replaced``."""
-        self.status, self.code, self.detail, self.replaced_by = status, code, detail, replaced_by
-        super().__init__(f"the service answered {status} {code}: {detail}")
 
 
 class Screening(TypedDict):
@@ -78,71 +58,43 @@ class Wanted(TypedDict, total=False):
     key: str  # makes it the same request as an earlier one with this key; else each call is one of its own
 
 
-class Reply(NamedTuple):
-    """What the service answered: JSON, and no refusal."""
+class RunWanted(TypedDict, total=False):
+    """What to search, and for whom."""
 
-    status: int
-    headers: Headers
-    content: bytes
-
-
-class _Bearer(requests.auth.AuthBase):
-    """Shows the token, or nothing: without it, requests would look for a password in ~/.netrc."""
-
-    def __init__(self, token: str | None) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token is not None:
-            request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
+    study: str  # the first one that is loaded, if absent
+    as_of: date  # today, if absent
+    source: Literal["rest", "bulk"]
+    full: bool  # everybody, not only what changed since the last run
+    limit: int  # screen no more people than that
+    dry_run: bool  # post nothing, keep no result
 
 
-class Candor:
+class Run(TypedDict):
+    """A search of the whole hospital as the service answers it."""
+
+    id: str
+    study: str
+    as_of: str
+    source: str
+    engine: str
+    dry_run: bool
+    state: Literal["queued", "running", "done", "failed"]
+    progress: dict[str, Any] | None
+    reason: str | None
+    started: str
+    report: dict[str, Any] | None
+
+
+class Candor(Calls):
     """Asks one service; a context manager, or ``close`` it.
 
     Every call may be repeated safely, and is, where the service is busy or down. Raises ``Refused`` where it will not,
     ``TryLater`` where patience came to its end, ``Never`` where what answers is no such service.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        token: str | None = None,
-        ca_file: Path | None = None,
-        seconds: float = 60.0,
-        patience: float = 120.0,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        """Give each attempt ``seconds``, and wait no more than ``patience`` of them in all before giving up.
-
-        ``ca_file``: whom to trust instead of the public authorities (PEM). Raises ``SettingError`` for an address that
-        is none, and for a token that would travel unencrypted.
-        """
-        self._url = _address(url, secret=token is not None)
-        self._timeout, self._patience, self._sleep = (_CONNECT, seconds), patience, sleep
-        self._session = requests.Session()
-        self._session.auth = _Bearer(token)
-        self._session.headers["User-Agent"] = f"candor-client/{__version__}"
-        if ca_file is not None:
-            self._session.verify = str(ca_file)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
-
     def screen(self, **wanted: Unpack[Wanted]) -> Screening:
         """Screen one patient and return the result."""
-        result: Screening = _decode(self.screen_bytes(**wanted))
+        result: Screening = decode(self.screen_bytes(**wanted))
         return result
 
     def screen_bytes(self, **wanted: Unpack[Wanted]) -> bytes:
@@ -151,12 +103,12 @@ class Candor:
 
     def start(self, **wanted: Unpack[Wanted]) -> str:
         """Have a patient screened later, and return the id to ``wait`` for."""
-        id_: str = _decode(self.ask(later=True, **wanted).content)["id"]
+        id_: str = decode(self.ask(later=True, **wanted).content)["id"]
         return id_
 
     def wait(self, id_: str) -> Screening:
         """Return a screening as soon as it is there. Raises ``TryLater`` where patience ends before."""
-        result: Screening = _decode(self._awaited(self._send("GET", f"{_PATH}/{id_}")))
+        result: Screening = decode(self._awaited(self.send("GET", f"{_PATH}/{id_}")))
         return result
 
     def screenings(
@@ -174,11 +126,38 @@ class Candor:
         }
         cursor: str | None = None
         while True:
-            page = _decode(self._send("GET", _PATH, params=asked | {"cursor": cursor}).content)
+            page = decode(self.send("GET", _PATH, params=asked | {"cursor": cursor}).content)
             yield from page["items"]
             cursor = page["next"]
             if cursor is None:
                 return
+
+    def start_run(self, **wanted: Unpack[RunWanted]) -> str:
+        """Have the whole hospital searched; return the run's id. One that is under way is ``Refused`` with 409."""
+        reply = self.send("POST", _RUNS, _encode(wanted), {"Content-Type": "application/json"})
+        id_: str = decode(reply.content)["id"]
+        return id_
+
+    def run(self, id_: str) -> Run:
+        """Return how far a run is, and its report when it is done."""
+        run: Run = decode(self.send("GET", f"{_RUNS}/{id_}").content)
+        return run
+
+    def follow_run(self, id_: str, told: Callable[[Run], object] | None = None) -> Run:
+        """Return a run when it has ended, however long that takes; ``told`` hears of it now and then.
+
+        Raises ``Never`` where the run failed.
+        """
+        while True:
+            reply = self.send("GET", f"{_RUNS}/{id_}")
+            run: Run = decode(reply.content)
+            if told is not None:
+                told(run)
+            if run["state"] == "done":
+                return run
+            if run["state"] == "failed":
+                raise Never(f"The run failed: {run['reason']}")
+            self.pause(wait_of(reply.headers) or 1.0)
 
     def ask(self, *, later: bool = False, **wanted: Unpack[Wanted]) -> Reply:
         """Ask for a screening; ``later``: the answer tells its id at once. Other answers are as openapi.yaml says."""
@@ -188,105 +167,15 @@ class Candor:
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         if later:
             headers["Prefer"] = "respond-async"
-        return self._send("POST", _PATH, _encode(wanted), headers)
+        return self.send("POST", _PATH, _encode(wanted), headers)
 
     def _awaited(self, reply: Reply) -> bytes:
-        left = self._patience
+        left = self.patience
         while reply.status == HTTPStatus.ACCEPTED:
-            wait = _wait(reply.headers) or 1.0
+            wait = wait_of(reply.headers) or 1.0
             left -= wait
             if left < 0:
                 raise TryLater("The screening is still under way: ask for it later, by its id.", wait)
-            self._sleep(wait)
-            reply = self._send("GET", f"{_PATH}/{_decode(reply.content)['id']}")
+            self.pause(wait)
+            reply = self.send("GET", f"{_PATH}/{decode(reply.content)['id']}")
         return reply.content
-
-    def _send(
-        self,
-        method: str,
-        path: str,
-        content: bytes | None = None,
-        headers: Headers | None = None,
-        params: Mapping[str, Any] | None = None,
-    ) -> Reply:
-        left, longest = self._patience, 1.0
-        while True:
-            try:
-                return self._sent(method, path, content, headers, params)
-            except TryLater as error:
-                wait = error.retry_after or random.uniform(longest / 2, longest)  # noqa: S311 - no secret
-                left, longest = left - wait, longest * 2
-                if left < 0:
-                    raise
-            self._sleep(wait)
-
-    def _sent(
-        self, method: str, path: str, content: bytes | None, headers: Headers | None, params: Mapping[str, Any] | None
-    ) -> Reply:
-        try:
-            response = self._session.request(
-                method,
-                self._url + path,
-                data=content,
-                headers=headers,
-                params=params,
-                timeout=self._timeout,
-                allow_redirects=False,  # the token is for this service alone
-            )
-        except requests.exceptions.SSLError:
-            raise Never("The service's certificate is not to be trusted: see ca_file.") from None
-        except requests.RequestException as error:  # its text holds the URL
-            raise TryLater(f"The service cannot be reached, or was too slow ({type(error).__name__}).") from None
-        return _read(response)
-
-
-def _read(response: requests.Response) -> Reply:
-    status, headers = response.status_code, response.headers
-    if status in _LATER:
-        code = _problem(response).get("code", "no reason given")
-        raise TryLater(f"The service says later (HTTP {status}, {code}).", _wait(headers))
-    if status in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
-        if headers.get("Content-Type", "").partition(";")[0] != "application/json":
-            raise Never("What answers there is no Candor service: it sent no JSON.")
-        return Reply(status, headers, response.content)
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        raise Never(f"The service answered with a redirect (HTTP {status}), which is not followed: name its own URL.")
-    told = _problem(response)
-    raise Refused(status, told.get("code", "unknown"), told.get("detail", ""), told.get("replaced_by"))
-
-
-def _decode(content: bytes) -> Any:
-    """Return what JSON says. Raises ``Never`` for anything else."""
-    try:
-        return _decoder.decode(content)
-    except (ValueError, RecursionError):
-        raise Never("What answers there is no Candor service: it sent no JSON.") from None
-
-
-def _problem(response: requests.Response) -> dict[str, str]:
-    """Return the members of a problem (RFC 9457) that are text; none of any other answer."""
-    try:
-        told = _decode(response.content)
-    except Never:
-        return {}
-    return {name: value for name, value in told.items() if isinstance(value, str)} if isinstance(told, dict) else {}
-
-
-def _wait(headers: Headers) -> float | None:
-    return retry_after(headers.get("Retry-After"), datetime.now(UTC))
-
-
-def _address(url: str, *, secret: bool) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise SettingError("The service is named by an address such as https://candor.hospital.example.")
-    if secret and parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise SettingError("A token is not sent unencrypted: name the service by an https address.")
-    return url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
