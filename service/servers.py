@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -62,6 +62,7 @@ class PostedResults:
     elsewhere: bool = False  # it is another one than that of the charts
     patient_system: str | None = None  # identifies patients there; ``None``: they have the same ids
     versions: SubjectVersions | None = None
+    trail: AuditTrail | None = None  # where it is recorded that another server was asked about a patient
 
     async def post(self, screening: Screening, person: Person, *, listed: bool = True) -> Written:
         """Write the result back, now."""
@@ -69,14 +70,15 @@ class PostedResults:
         if there is None:
             why = Why.NO_DISEASE if screening.without_disease else Why.NOT_THERE
             return Written(done=False, why=why, person_status=self._shown(screening))
-        written = await write_back(
-            self.shelf,
-            screening._replace(patient=there),
-            now=datetime.now(UTC),
-            versions=self.versions,
-            as_text=self.patient_system is not None,
-            listed=listed,
-        )
+        with self._reading(screening.study, there):
+            written = await write_back(
+                self.shelf,
+                screening._replace(patient=there),
+                now=datetime.now(UTC),
+                versions=self.versions,
+                as_text=self.patient_system is not None,
+                listed=listed,
+            )
         return written._replace(person_status=written.person_status or self._shown(screening))
 
     async def person_status(self, screening: Screening, person: Person) -> str | None:
@@ -86,13 +88,18 @@ class PostedResults:
         there = await self._patient(person)
         if there is None:
             return self._shown(screening)
-        told = await person_status(self.shelf, screening.study, there, versions=self.versions)
+        with self._reading(screening.study, there):
+            told = await person_status(self.shelf, screening.study, there, versions=self.versions)
         return told or self._shown(screening)
 
     async def _patient(self, person: Person) -> str | None:
         if self.patient_system is None:
             return person.reference
         return await find_patient(self.shelf, person, self.patient_system)
+
+    def _reading(self, study: Study, patient: str) -> AbstractContextManager[None]:
+        """Of the charts' own server one event tells that the patient was read."""
+        return nullcontext() if self.trail is None else self.trail.reading(study, patient)
 
     def _shown(self, screening: Screening) -> str | None:
         """What the chart shows counts beside another server; of its own, the server's history knows better."""
@@ -108,17 +115,15 @@ def _shelf(settings: Settings, writer: FhirClient) -> Shelf:
     return KeptHere(shelf, LocalShelf(here), {"GuidanceResponse"})
 
 
-def _trail(settings: Settings, reader: FhirClient, writer: FhirClient | None) -> AuditTrail:
+def _trail(settings: Settings, read: FhirClient, writer: FhirClient | None) -> AuditTrail:
     """Return where reads are recorded: on the server itself, where it is also written to."""
-    takes = writer is reader and "AuditEvent" not in settings.fhir_write_without
-    return AuditTrail(reader.base, reader if takes else None, settings.home / "reads.ndjson")
+    takes = _same(read, writer) and "AuditEvent" not in settings.fhir_write_without
+    return AuditTrail(read.base, writer if takes else None, settings.home / "reads.ndjson")
 
 
-def _results(settings: Settings, shelf: Shelf, versions: SubjectVersions | None) -> PostedResults:
-    reads, writes = settings.fhir_url, settings.fhir_write_url
-    if writes is None or (reads is not None and Origin.parse(writes) == Origin.parse(reads)):
-        return PostedResults(shelf, versions=versions)
-    return PostedResults(shelf, elsewhere=True, patient_system=settings.fhir_write_patient_system, versions=versions)
+def _same(one: FhirClient | None, other: FhirClient | None) -> bool:
+    """Whether two clients ask the same server, be it with credentials of their own."""
+    return one is not None and other is not None and Origin.parse(one.base) == Origin.parse(other.base)
 
 
 @asynccontextmanager
@@ -144,17 +149,21 @@ async def joining(
     reader, writer = clients
     async with AsyncExitStack() as stack:
         trail = await stack.enter_async_context(_trail(settings, reader, writer)) if reader is not None else None
-        shelf = _shelf(settings, writer) if writer is not None else None
-        there = VersionsThere(writer.base, versions) if writer is not None and versions is not None else None
+        results = None
+        if writer is not None:
+            there = VersionsThere(writer.base, versions) if versions is not None else None
+            results = PostedResults(_shelf(settings, writer), versions=there)
+            if not _same(reader, writer):
+                beside = await stack.enter_async_context(_trail(settings, writer, writer))
+                system = settings.fhir_write_patient_system
+                results = replace(results, elsewhere=True, patient_system=system, trail=beside)
 
         def join(unconnected: Screener) -> Screener:
             joined = unconnected
             if reader is not None and trail is not None:
                 plan = plan_for(unconnected.study, load_vocabulary(mappings(settings), settings.site))
                 joined = replace(joined, records=HospitalRecords(reader, plan, unconnected.study, trail))
-            if shelf is not None:
-                joined = replace(joined, results=_results(settings, shelf, there))
-            return joined
+            return replace(joined, results=results) if results is not None else joined
 
         yield join
 

@@ -22,9 +22,9 @@ class Played:
     def __init__(self, router: respx.MockRouter, base: str, folder: Path, *, knows_identifiers: bool = True) -> None:
         """One that does not know a search parameter passes over it, as servers do, and finds everybody."""
         self.shelf, self.asked, self._knows_identifiers = LocalShelf(folder), list[str](), knows_identifiers
-        self.down = False
+        self.down, self.reads = False, list[Json]()
         router.post(base).mock(side_effect=self._commit)
-        router.post(f"{base}/AuditEvent").respond(201)
+        router.post(f"{base}/AuditEvent").mock(side_effect=self._record)
         router.get(f"{base}/metadata").respond(404)
         router.post(url__regex=rf"{base}/(?P<kind>\w+)/_search").mock(side_effect=self._search)
         router.get(url__regex=rf"{base}/(?P<kind>\w+)/(?P<name>[\w-]+)").mock(side_effect=self._read)
@@ -48,6 +48,10 @@ class Played:
         found = await self.shelf.find(kind, others)
         entries = [{"resource": each, "search": {"mode": "match"}} for each in found]
         return httpx.Response(200, json={"resourceType": "Bundle", "type": "searchset", "entry": entries})
+
+    def _record(self, request: httpx.Request) -> httpx.Response:
+        self.reads.append(decode(request.content))
+        return httpx.Response(201)
 
     async def _read(self, request: httpx.Request, kind: str, name: str) -> httpx.Response:  # noqa: ARG002 - respx's call
         there = [each for each in await self.shelf.find(kind, []) if each["id"] == name]

@@ -153,6 +153,47 @@ def test_the_patient_is_found_by_the_identifier(candor: Candor, make: Callable[.
     assert all(entity["what"].keys() == {"display"} for entity in provenance["entity"])
 
 
+@pytest.mark.parametrize("options", [(), ("--write-back",)], ids=["read", "write"])
+def test_each_server_is_told_what_was_read_there(
+    candor: Candor, make: Callable[..., Servers], tmp_path: Path, options: Any
+) -> None:
+    """That the other server was asked about its patient is recorded there; the read of the chart, by its id, here."""
+    servers = make(SYSTEM)
+    servers.known_as("ipp-1")
+    servers.hold(named("there-9", "ipp-1"))
+    screened(candor, *options)
+
+    [there] = servers.research.reads
+    [here] = [json.loads(line) for line in (tmp_path / "home/reads.ndjson").read_text().splitlines()]
+    read = [
+        (event["agent"][1]["network"]["address"], {each["what"]["reference"] for each in event["entity"]})
+        for event in (there, here)
+    ]
+    assert read == [(RESEARCH, {"Patient/there-9"}), (SERVER, {"Patient/demo-07"})]
+
+
+def test_one_server_with_credentials_of_its_own_for_writing_is_told_once(
+    candor: Candor, make: Callable[..., Servers], monkeypatch: pytest.MonkeyPatch, sample: dict[str, Json]
+) -> None:
+    """Where charts are read by one token and results written by another, the read is recorded by the latter."""
+    servers = make()
+    monkeypatch.setenv("CANDOR_FHIR_URL", RESEARCH)
+    monkeypatch.setenv("CANDOR_FHIR_WRITE_TOKEN", "t")
+    servers.hold(*(entry["resource"] for entry in sample["07-diagnosis-alone"]["entry"]))
+
+    assert screened(candor, "--write-back")["written"]["done"] is True
+    assert len(servers.research.reads) == 1
+
+
+def test_nobody_there_is_nobody_read(candor: Candor, make: Callable[..., Servers]) -> None:
+    """Where the other server does not have the patient, nothing was read of anybody."""
+    servers = make(SYSTEM)
+    servers.known_as("ipp-1")
+    screened(candor, "--write-back")
+
+    assert servers.research.reads == []
+
+
 @pytest.mark.parametrize(
     ("ours", "there"),
     [
