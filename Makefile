@@ -14,7 +14,7 @@ SHEET  := docs/review/NCT06722105.md
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(VENV)/.run ## Screen the sample charts: no server, no configuration
@@ -55,6 +55,10 @@ bench: $(VENV)/.test ## Measure one chart side by side with other parsers, and p
 .PHONY: bench-service
 bench-service: $(VENV)/.test ## Measure the service under many callers: throughput, waiting, event loop, memory
 	$(RUN) bench.service
+
+.PHONY: bench-population
+bench-population: $(VENV)/.test ## Measure the nightly search beside other tools: make bench-population N="2000 20000" DATA=FOLDER
+	$(RUN) bench.population $(N) $(if $(DATA),--data "$(DATA)")
 
 .PHONY: fuzz
 fuzz: $(VENV)/.test ## Call every operation of openapi.yaml with 10,000 examples, other ones each time
