@@ -136,7 +136,7 @@ def _rests(study: Study, made: Plan, root: Rule) -> Rests:
         notion = study.notions[names.pop()]
         concepts.update((notion.id, *notion.concepts, *notion.excepts))
         concepts.update(name for part in (*notion.aliases, *notion.ratios) for name in _strings(part))
-        more = {*notion.beside.values(), *(_strings(notion.successor) if notion.successor is not None else ())}
+        more = {*notion.beside.values(), *_strings(notion.successor)}
         names |= {name for name in more if name in study.notions and name not in concepts}
     person = any(isinstance(rule, Age | Sex | State) for rule in rules)
     return Rests(frozenset(concepts), person, any(isinstance(rule, Consented | Covered | OtherStudy) for rule in rules))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from service.eligibility.candidate import Candidate, convert
 from service.eligibility.chart import Reading
-from service.eligibility.context import Context, usable
+from service.eligibility.context import Context
 from service.eligibility.findings import Value
 from service.eligibility.notions import Notion
 from service.eligibility.quantity import Interval, decimal_text
@@ -47,7 +47,7 @@ def interval_text(interval: Interval, places: int | None = None) -> str:
 
 def show_reading(ctx: Context, notion: Notion, reading: Reading) -> Shown:
     """Present a record that is not used: with its number where it has one."""
-    converted = convert(ctx, notion, reading) if reading.quantity is not None and usable(reading) else None
+    converted = convert(ctx, notion, reading)
     if isinstance(converted, Candidate):
         return show(notion, ctx, converted)
     text = reading.quantity.text if reading.quantity is not None else reading.text

@@ -51,6 +51,14 @@ NUMBERS: dict[str, tuple[SampleChart, str, int, Shown]] = {
         plus(observation("18043-0", "61 %", "2026-07-08", id="again")), "E3", 1,
         ("false", None, ("61", "%", "61 %"), "2026-07-08", "Observation/again Observation/lvef", ""),
     ),
+    "a value with many decimals": (
+        complete_chart().value("lvef", "60.125 %"), "E3", 1,
+        ("false", None, ("60.125", "%", "60.125 %"), "2026-07-08", "Observation/lvef", ""),
+    ),
+    "a value that is not there": (
+        complete_chart().replace("lvef", observation("18043-0", None, "2026-07-08")), "E3", 1,
+        ("unknown", "no-usable-value", None, "2026-07-08", "Observation/lvef", ""),
+    ),
     "a value that is too old": (
         aged(lvef=OLD), "E3", 1, ("unknown", "too-old", ("60", "%", "60 %"), OLD, "Observation/lvef", ""),
     ),

@@ -111,3 +111,23 @@ SENTENCES: dict[str, tuple[SampleChart, str, str]] = {
 def test_the_sentence_says_what_decides_or_is_open(chart: SampleChart, criterion: str, sentence: str) -> None:
     """It names up to three facts with value and day, each once, a date that is the value without saying it again."""
     assert verdict(chart).explanation(criterion) == sentence
+
+
+@pytest.mark.parametrize(
+    ("part", "place", "rule"),
+    [
+        ("I3", 0, "male or female"),
+        ("I3", 1, ">= 18 and <= 70 a"),
+        ("I4", 0, "total or score >= 9"),
+        ("I5.a", 0, "<= 2 a since"),
+        ("E3", 0, "< 30 %, corrected for hemoglobin"),
+        ("E3", 2, "mpap_rhc > 40 mm[Hg] or pasp_echo > 50 mm[Hg]"),
+        ("E4", 0, "> 3 x upper limit of normal"),
+        ("E5", 0, "onset less than 5 a ago"),
+        ("E6", 0, "false if < 140 and < 90, flagged if >= 160 or >= 100 mm[Hg]"),
+        ("E11", 3, "< 0.5 10*9/L"),
+    ],
+)
+def test_a_leaf_says_its_rule_in_a_short_fixed_form(part: str, place: int, rule: str) -> None:
+    """Bounds are written with their signs and the unit in which they are compared."""
+    assert verdict(complete_chart()).leaves(part)[place].rule == rule

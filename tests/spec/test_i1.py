@@ -161,6 +161,7 @@ OPPOSITIONS = {
     "denied, no longer active": ([unnamed("deny", status="inactive")], None),
     "denied in error": ([unnamed("deny", status="entered-in-error")], None),
     "denied for treatment": ([unnamed("deny", scope="treatment")], None),
+    "denied on the day": ([unnamed("deny", "2026-11-23")], "not-permitted"),
     "denied after the screening": ([unnamed("deny", "2026-11-24")], None),
     "denied for this study only": ([consent("deny")], None),
     "denied for another study only": ([consent("deny", data=OTHER_STUDY)], None),

@@ -244,3 +244,13 @@ def test_missing_agrees_with_the_sorts(chart: SampleChart) -> None:
     listed = [(entry.notion, entry.reason) for entry in given.missing]
     assert len(listed) == len(set(listed))
     assert all(given.truth(criterion) == "unknown" for entry in given.missing for criterion in entry.unlocks)
+
+
+def test_what_unlocks_most_criteria_is_missing_first() -> None:
+    """Equals stand in the protocol's order, and after all data the questions of the criterion that must pass."""
+    given = verdict(complete_chart().drop("mrss", "dlco", "platelets"))
+    ranked = [(entry.notion, entry.unlocks) for entry in given.missing]
+
+    assert ranked[:3] == [("dlco_percent_predicted", ("I5", "E3")), ("mrss", ("I5",)), ("platelets", ("E11",))]
+    assert {unlocks for _, unlocks in ranked[3:]} == {("I5",)}
+    assert all(given.leaf("I5", notion).reason == "no-record" for notion, _ in ranked[3:])

@@ -4,6 +4,8 @@ from itertools import permutations
 
 import pytest
 
+from service.eligibility.findings import Leaf, Node, Reason
+from service.eligibility.open import undecided
 from service.eligibility.truth import Truth, all_of, any_of, negate
 from tests.builders import complete_chart, empty_chart, verdict
 
@@ -92,3 +94,14 @@ def test_nothing_stops_early() -> None:
         rules = [leaf.rule for leaf in verdict(complete_chart()).leaves(id_)]
         assert rules == [leaf.rule for leaf in verdict(empty_chart()).leaves(id_)], id_
         assert one.criterion is other.criterion
+
+
+def test_what_is_asked_twice_may_leave_nothing_for_its_neighbour() -> None:
+    """In `a, or both a and b` the truth is that of `a`, whatever `b` turns out to be; asked once, both matter."""
+    a, b, c = (Leaf("exists", name, name, "on record", U, Reason.NO_RECORD) for name in "abc")
+
+    def either(first: Leaf) -> Node:
+        return Node("any-of", None, U, (first, Node("all-of", None, U, (a, b))))
+
+    assert undecided(either(a), twice=True) == [a]
+    assert undecided(either(c), twice=False) == [c, a, b]
