@@ -36,9 +36,10 @@ class Shared:
 
     def keep(self, piece: Piece) -> None:
         """Keep a record that is nobody's if any chart can need it."""
-        if piece.kind not in _SHARED and piece.kind not in ("OperationOutcome", "Provenance"):
+        found = needed(piece)
+        if found is None:
             return
-        resource, full_url = piece.records()[0]
+        resource, full_url = found
         if piece.kind == "OperationOutcome":
             self._keep_outcome(resource)
         elif name := local_name(resource, full_url):
@@ -76,15 +77,11 @@ class Shared:
         self._records[name] = data
 
     def _keep_history(self, name: str, provenance: dict[str, Any]) -> None:
-        """Keep who changed a ResearchSubject: whose its status is depends on that."""
-        subjects = [each for each in _references(provenance.get("target")) if each.startswith(f"{_SUBJECT}/")]
-        if not subjects:
-            return
-        self._keep_record(name, _ENCODER.encode({key: provenance[key] for key in _HISTORY if key in provenance}))
+        self._keep_record(name, _ENCODER.encode(provenance))
         if name not in self._records:
             self._histories_dropped = True
             return
-        for subject in subjects:
+        for subject in _subjects(provenance):
             self._histories.setdefault(subject, []).append(name)
 
     def _keep_outcome(self, resource: dict[str, Any]) -> None:
@@ -94,6 +91,22 @@ class Shared:
             self.outcomes_dropped = True
             return
         self._outcomes.setdefault(said, resource)
+
+
+def needed(piece: Piece) -> Located | None:
+    """Return a record that is nobody's, cut to what charts can need of it; ``None`` where that is nothing."""
+    if piece.kind not in _SHARED and piece.kind not in ("OperationOutcome", "Provenance"):
+        return None
+    resource, full_url = piece.records()[0]
+    if piece.kind == "Provenance":  # whose a ResearchSubject's status is depends on who changed it
+        if not _subjects(resource):
+            return None
+        resource = {key: resource[key] for key in _HISTORY if key in resource}
+    return resource, full_url
+
+
+def _subjects(provenance: dict[str, Any]) -> list[str]:
+    return [each for each in _references(provenance.get("target")) if each.startswith(f"{_SUBJECT}/")]
 
 
 def _references(value: Any) -> Iterator[str]:

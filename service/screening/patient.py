@@ -66,7 +66,17 @@ class Screener:
 
     def screen_records(self, pulled: Pulled, patient: str, as_of: date) -> Result:
         """Screen the records of one patient; where the Patient itself cannot be read, the result says so."""
-        return self._judge_records(pulled, patient, as_of).result
+        return self.judged_records(pulled, patient, as_of).result
+
+    def judged_records(self, pulled: Pulled, patient: str, as_of: date) -> Judged:
+        """Screen the records of one patient, and tell who it is as far as that can be read."""
+        try:
+            chart = self.reader.read(pulled.resources, patient)
+        except InputError as error:
+            return Judged(NotScreened(patient, error.code, str(error)), None)
+        chart.incomplete_types |= pulled.failed
+        chart.incomplete |= pulled.incomplete
+        return self._judge(chart, lambda: pulled.resources, as_of)
 
     def screen_bundle(self, bundle: Resource, as_of: date) -> Result:
         """Screen a Bundle about one patient. Raises ``InputError``."""
@@ -111,7 +121,7 @@ class Screener:
 
     async def judge_records(self, pulled: Pulled, patient: str, as_of: date) -> Judged:
         """Screen the records of one patient off the event loop."""
-        return await self._off_loop(partial(self._judge_records, pulled, patient, as_of))
+        return await self._off_loop(partial(self.judged_records, pulled, patient, as_of))
 
     async def with_persons_status(self, judged: Judged) -> Result:
         """Return the result with the status that a person has set, which the server knows better than the chart."""
@@ -145,15 +155,6 @@ class Screener:
         import asyncio  # noqa: PLC0415 - who screens a file needs none, and it takes long to load
 
         return await asyncio.get_running_loop().run_in_executor(self.worker, judge)
-
-    def _judge_records(self, pulled: Pulled, patient: str, as_of: date) -> Judged:
-        try:
-            chart = self.reader.read(pulled.resources, patient)
-        except InputError as error:
-            return Judged(NotScreened(patient, error.code, str(error)), None)
-        chart.incomplete_types |= pulled.failed
-        chart.incomplete |= pulled.incomplete
-        return self._judge(chart, lambda: pulled.resources, as_of)
 
     def _judge(self, chart: Chart, records: Callable[[], Iterable[Located]], as_of: date) -> Judged:
         """Screen a chart; its records are asked for again where they have to tell whose status it is."""
