@@ -1,0 +1,219 @@
+"""One run over a store: everybody ends once, whatever breaks it off; what is posted, kept and reported."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from service.demo import charts
+from service.discovery.ending import NOT_POSTED, Ending
+from service.discovery.model import Found, RunOrder, RunState, Selection
+from service.discovery.ports import RunUnderWay, Told
+from service.discovery.run import Discovery
+from service.errors import Never, TryLater
+from service.fhir.read import located_in
+from service.screening.patient import Screener
+from service.screening.ports import Pulled
+from service.store.run_store import SqlRuns
+from service.store.store import SqlStore
+from service.work.model import Filter
+from tests.e2e.conftest import FakeResults
+from tests.store.conftest import LEASE, Clock
+from tests.verdicts import shipped_reader, shipped_study
+
+pytestmark = pytest.mark.anyio
+
+STUDY = "NCT06722105"
+DAY = date(2026, 11, 23)
+ORDER = RunOrder(study=STUDY, as_of=DAY, source="rest", caller="cron")
+RULES = "sha256:1"
+
+
+@dataclass
+class Hospital:
+    """The sample charts as a source; it breaks off after so many people, and the records of some cannot be had."""
+
+    charts: dict[str, dict[str, Any]]
+    fails: dict[str, str] = field(default_factory=dict)
+    ends_after: int | None = None
+    error: BaseException = field(default_factory=lambda: TryLater("it is down"))
+    known: frozenset[str] = frozenset()
+    unread: list[str] = field(default_factory=list)
+    selections: int = 0
+    source: str = "rest"
+    engine: str = "local"
+
+    async def select(self, known: frozenset[str], told: Told) -> Selection:
+        """Select everybody."""
+        self.known, self.selections = known, self.selections + 1
+        told("select", 1, 1)
+        until = datetime(2026, 11, 23, 3, tzinfo=UTC)
+        return Selection(seen=99, patients=sorted(self.charts), unread=self.unread, until=until)
+
+    async def screened(self, patients: Sequence[str], as_of: date, told: Told) -> AsyncIterator[Found]:  # noqa: ARG002 - the port's signature
+        """Judge them as the folder's engine does."""
+        screener = Screener(shipped_study(), shipped_reader())
+        for number, patient in enumerate(patients):
+            if number == self.ends_after:
+                raise self.error
+            await asyncio.sleep(0)
+            if patient in self.fails:
+                yield Found(patient, None, self.fails[patient])
+            else:
+                pulled = Pulled(list(located_in(self.charts[patient])))
+                yield Found(patient, await screener.judge_records(pulled, patient, as_of))
+
+
+def hospital() -> Hospital:
+    """Return the sample charts by patient."""
+    found = {}
+    for bundle in charts().values():
+        (patient,) = (r for r, _ in located_in(bundle) if r["resourceType"] == "Patient")
+        found[f"Patient/{patient['id']}"] = bundle
+    return Hospital(found)
+
+
+@dataclass
+class Night:
+    """Runs one after the other, with the server that takes results."""
+
+    store: SqlStore
+    runs: SqlRuns
+    results: FakeResults = field(default_factory=FakeResults)
+    told: list[tuple[str, int, int | None]] = field(default_factory=list)
+
+    async def run(
+        self, people: Hospital, id_: str = "a", order: RunOrder = ORDER, *, resume: bool = False
+    ) -> dict[str, Any]:
+        """Carry out a run; return its report without the time it took."""
+        run = await self.runs.begin(id_, order, RULES, LEASE, resume=resume)
+        screener = Screener(shipped_study(), shipped_reader(), results=self.results)
+        discovery = Discovery(self.runs, Ending(screener), LEASE)
+        report = await discovery.carry_out(run, people, lambda *told: self.told.append(told))
+        made: dict[str, Any] = json.loads(report)
+        return {name: value for name, value in made.items() if name not in ("run", "seconds")}
+
+
+@pytest.fixture
+def night(store: SqlStore, clock: Clock) -> Night:
+    """Give an empty store's nights."""
+    return Night(store, SqlRuns(store.database, clock))
+
+
+async def test_everybody_is_screened_posted_kept_and_reported(night: Night) -> None:
+    """The report counts who was seen, selected and screened; results stand where other doors find them."""
+    people = hospital()
+    report = await night.run(people)
+    assert (report["seen"], report["selected"]) == (99, len(people.charts))
+    listed = {each["patient"] for each in report["new"]}
+    kept = await night.store.screenings(Filter(study=STUDY, limit=100))
+    assert listed
+    assert listed == {each.patient for each in kept if each.priority in (1, 2, 3)}
+    assert {each.trigger for each in kept} == {"discovery"}
+    assert "Patient/demo-12" not in {screening.patient for screening in night.results.posted}
+    assert night.told[-1] == ("screen", len(people.charts), len(people.charts))
+
+
+async def test_a_second_night_finds_nothing_new(night: Night) -> None:
+    """The same charts: nothing new, lost or changed, and no result is kept twice."""
+    await night.run(hospital())
+    before = await night.store.screenings(Filter(study=STUDY, limit=100))
+    again = await night.run(hospital(), "b")
+    assert (again["new"], again["lost"], again["changed"]) == ([], [], [])
+    assert await night.store.screenings(Filter(study=STUDY, limit=100)) == before
+
+
+@pytest.mark.parametrize("error", [TryLater("it is down"), KeyboardInterrupt(), asyncio.CancelledError()])
+@pytest.mark.parametrize("after", [0, 1, 7])
+async def test_a_run_that_broke_off_gives_the_same_report_when_resumed(
+    night: Night, open_again: Any, error: BaseException, after: int
+) -> None:
+    """Whatever broke it off, nobody is looked for again, and nobody who has an end is screened again."""
+    whole = await night.run(hospital(), "whole", RunOrder(study=STUDY, as_of=DAY, dry_run=True, caller="cron"))
+    people = hospital()
+    people.ends_after, people.error = after, error
+    with pytest.raises(type(error)):
+        await night.run(people, order=RunOrder(study=STUDY, as_of=DAY, dry_run=True, caller="cron"))
+    people.ends_after = None
+    resumed = await night.run(people, "other", resume=True)
+    assert resumed == whole
+    assert people.selections == 1
+
+
+async def test_the_lease_is_let_go_of_at_once(night: Night) -> None:
+    """Whoever resumes waits for no lease; one that goes on elsewhere is refused."""
+    people = hospital()
+    people.ends_after = 3
+    with pytest.raises(TryLater):
+        await night.run(people)
+    run = await night.runs.begin("b", ORDER, RULES, LEASE, resume=True)
+    assert run.id == "a"
+    with pytest.raises(RunUnderWay):
+        await night.run(hospital(), "c", resume=True)
+
+
+async def test_a_patient_that_fails_is_listed_and_tried_the_next_time(night: Night) -> None:
+    """It stops nothing, and the run is a good one."""
+    people = hospital()
+    people.fails = {"Patient/demo-01": "try-later"}
+    report = await night.run(people)
+    assert report["failed"] == [
+        {"patient": "Patient/demo-01", "error": "try-later"},
+        {"patient": "Patient/demo-12", "error": "patient-replaced"},
+    ]
+    again = hospital()
+    await night.run(again, "b")
+    assert "Patient/demo-01" in again.known
+
+
+async def test_what_could_not_be_posted_is_told(night: Night) -> None:
+    """The verdict stands in the report all the same; the next run posts it."""
+    night.results.failure = Never("it refuses")
+    report = await night.run(hospital())
+    assert {each["error"] for each in report["failed"]} == {NOT_POSTED, "patient-replaced"}
+    assert report["new"]
+
+
+async def test_a_server_that_takes_nothing_any_more_ends_the_run_for_later(night: Night) -> None:
+    """After ten people in a row it is down: the run can be resumed."""
+    night.results.failure = TryLater("it is down")
+    with pytest.raises(TryLater):
+        await night.run(hospital())
+    night.results.failure = None
+    report = await night.run(hospital(), "b", resume=True)
+    assert report["selected"] == len(hospital().charts)
+
+
+async def test_a_run_that_is_only_tried_posts_and_keeps_nothing(night: Night) -> None:
+    """The report is the same; the next run finds everything new."""
+    tried = await night.run(hospital(), order=RunOrder(study=STUDY, as_of=DAY, dry_run=True))
+    assert night.results.posted == []
+    assert await night.store.screenings(Filter(study=STUDY)) == []
+    real = await night.run(hospital(), "b")
+    assert real["new"] == tried["new"]
+
+
+async def test_no_more_people_than_asked_for_are_screened(night: Night) -> None:
+    """The next run looks through everybody, and nobody counts as lost."""
+    report = await night.run(hospital(), order=RunOrder(study=STUDY, as_of=DAY, limit=2))
+    assert report["selected"] == 2
+    assert (await night.run(hospital(), "b"))["lost"] == []
+
+
+async def test_what_could_not_be_read_is_searched_again(night: Night) -> None:
+    """The moment from which the next run searches does not move."""
+    people = hospital()
+    people.unread = ["Condition: the search was refused"]
+    report = await night.run(people)
+    assert report["unread"] == people.unread
+    run = await night.runs.last(STUDY)
+    assert run is not None
+    assert run.state is RunState.DONE
+    assert run.selection is not None
+    assert run.selection.until is None
