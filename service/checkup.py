@@ -16,10 +16,10 @@ from service.app import refuse_strangers
 from service.callers import issuer_keys
 from service.config import Settings, load_settings, unknown_names
 from service.errors import CandorError, DefinitionError, SettingError, TryLater
+from service.fhir.write_kinds import KINDS
 from service.hospital.capabilities import Capabilities
 from service.hospital.client import FhirClient, Server
 from service.hospital.plan import plan_for
-from service.hospital.scopes import WRITTEN
 from service.screeners import load, mappings
 from service.store.database import examine
 from service.study.checks import check_study
@@ -28,13 +28,6 @@ from service.subscriptions.ports import Standing
 from service.triggers import registered
 
 R4 = "4.0"  # 4.0.1 and its editions; 4.3 is R4B
-BESIDES = {"List", "AuditEvent"}  # what is written where it can be
-INSTEAD = {
-    "ResearchSubject": "the status stands in the GuidanceResponse, and the List names the patient",
-    "GuidanceResponse": "what it would hold is kept under CANDOR_HOME",
-    "List": "nobody is put on a screening list",
-    "AuditEvent": "reads are recorded under CANDOR_HOME",
-}
 
 
 class Finding(NamedTuple):
@@ -191,21 +184,21 @@ def _readable(declared: Capabilities, kinds: Sequence[str]) -> Iterator[Finding]
 
 
 def _writable(declared: Capabilities, without: Sequence[str]) -> Iterator[Finding]:
-    for kind, actions in WRITTEN.items():
+    for kind, (actions, instead, besides) in KINDS.items():
         lacking = declared.lacks(kind, [name for name in ("create", "update") if name[0] in actions])
         refused = f"{kind} allows no {' and no '.join(lacking)}"
         if kind in without:
-            yield Finding(True, f"{kind} is not written there: {INSTEAD[kind]}.")
+            yield Finding(True, f"{kind} is not written there: {instead}.")
         elif not lacking:
             yield Finding(True, f"{kind} can be written.")
-        elif kind in BESIDES:
-            yield Finding(True, f"{refused}: {INSTEAD[kind]}.")
+        elif besides:
+            yield Finding(True, f"{refused}: {instead}.")
         else:
             yield Finding(
                 False,
                 f"{refused}.",
                 "Results cannot be posted there: have it allowed, or set CANDOR_FHIR_WRITE_URL to another server."
-                + (f" With CANDOR_FHIR_WRITE_WITHOUT={kind}, {INSTEAD[kind]}." if kind in INSTEAD else ""),
+                + (f" With CANDOR_FHIR_WRITE_WITHOUT={kind}, {instead}." if instead else ""),
             )
     if declared.interactions and not declared.takes_transactions:
         yield Finding(True, "it declares no transactions: what belongs together is written piece by piece.")

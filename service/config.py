@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import msgspec
 
 from service.errors import SettingError
+from service.fhir.write_kinds import KINDS
 from service.given import PREFIX, read_given
 from service.hospital.origins import Origin, is_loopback
 
@@ -36,7 +37,7 @@ class Kinds(tuple[str, ...]):
     """Resource types that we write and a server may lack, written with commas between them."""
 
     __slots__ = ()
-    DISPENSABLE = ("ResearchSubject", "GuidanceResponse", "List", "AuditEvent")
+    DISPENSABLE = tuple(kind for kind, each in KINDS.items() if each.instead)
 
 
 class Endpoint(str):

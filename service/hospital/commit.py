@@ -14,6 +14,7 @@ from service.eligibility.vocabulary import Vocabulary
 from service.errors import Never, ServerError, TryLater
 from service.fhir.outcome import says_incomplete
 from service.fhir.references import version_of
+from service.fhir.write_kinds import KINDS
 from service.fhir.write_provenance import named_by_text
 from service.hospital.answers import Told, read_answers
 from service.hospital.capabilities import Capabilities
@@ -27,7 +28,7 @@ from service.hospital.refusals import GONE, UNKNOWN, Conflict, Refused, refusal
 # Also of a reference to a record that is not there: of a chart brought by the caller, or deleted.
 _CONTENT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 _NOT_HAD = UNKNOWN - _CONTENT_REFUSED
-_DISPENSABLE = {"List"}  # a result stands without it; of other types the site has to say that there are none
+_DISPENSABLE = {kind for kind, each in KINDS.items() if each.besides}
 _LOOKS = 3  # at a search: what another writer deletes meanwhile is counted and not shown
 _SHARED = ("ResearchStudy/", "Device/")  # by all patients: other writers may refer to them already
 _LAST = ("ResearchSubject", "Provenance")  # in single writes, in this order

@@ -6,22 +6,14 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from service.fhir.write_kinds import KINDS
+
 V1, V2 = "v1", "v2"  # of the form of scopes: system/Type.read, and system/Type.rs
 
 READ = "rs"
 FOLLOWED = ("Patient", "ResearchStudy", "Medication")  # not searched, but read by reference
-# What writing back does with each type; ``s`` finds what is there, so that nothing is made twice.
-WRITTEN = {
-    "ResearchStudy": "crs",
-    "Device": "crs",
-    "ResearchSubject": "crus",
-    "GuidanceResponse": "crus",
-    "Provenance": "crs",
-    "List": "crus",
-    "AuditEvent": "c",
-}
 # A write needs to know that the patient exists there.
-_KNOWN_THERE = {"Patient": READ}
+_WRITES = {kind: each.actions for kind, each in KINDS.items()} | {"Patient": READ}
 _V1 = {"read": "rs", "write": "cud", "*": "cruds"}
 _SCOPE = re.compile(r"system/(\*|[A-Z][A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)\Z")
 
@@ -34,7 +26,7 @@ class _Allowed(NamedTuple):
 def scopes_for(reads: Iterable[str], *, writes: bool, form: str = V2) -> str:
     """Return what to ask for: to read the types ``reads``, and to write results where ``writes``."""
     wanted: dict[str, set[str]] = {}
-    for kind, actions in [(kind, READ) for kind in reads] + list(((WRITTEN | _KNOWN_THERE) if writes else {}).items()):
+    for kind, actions in [(kind, READ) for kind in reads] + list((_WRITES if writes else {}).items()):
         wanted.setdefault(kind, set()).update(actions)
     return " ".join(f"system/{kind}.{action}" for kind in sorted(wanted) for action in _spelt(wanted[kind], form))
 
