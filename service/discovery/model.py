@@ -69,6 +69,9 @@ class Facts(NamedTuple):
     engine: str  # local, spark
     selection: Selection
     seconds: float
+    since: datetime | None = None  # only what changed after that was looked through for people
+    limit: int | None = None  # no more people than that were screened
+    dry_run: bool = False
 
 
 class RunOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,8 +70,12 @@ class Discovery:
                 people.engine,
                 selection,
                 round(self.clock() - began, 1),
+                run.since,
+                run.order.limit,
+                run.order.dry_run,
             )
-            made = await self.runs.told(run, lambda ended, before: make_report(facts, ended, before))
+            study = self.ending.screener.study
+            made = await self.runs.told(run, lambda ended, before: make_report(study, facts, ended, before))
             report = msgspec.json.encode(made)
             await self.runs.finish(run, report)
         return report

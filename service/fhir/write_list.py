@@ -15,7 +15,7 @@ from service.fhir.write_names import list_identifier, token
 _MIRACUM = "https://fhir.miracum.org/uc1"
 _VIEW = f"{_MIRACUM}/CodeSystem/system-determined-subject-status"
 _ORDERS = "http://terminology.hl7.org/CodeSystem/list-order"
-_LISTED = {1, 2, 3}  # priorities; 4 is never shown to anyone unasked
+LISTED = frozenset({1, 2, 3})  # priorities; 4 is never shown to anyone unasked
 
 
 def write_list(screening: Screening, known: Known, item: str, now: datetime) -> Resource | None:
@@ -28,7 +28,7 @@ def write_list(screening: Screening, known: Known, item: str, now: datetime) -> 
     old = known.listing or {}
     lines = _list(old.get("entry"))
     mine = next((entry for entry in lines if _item(entry) == item), None)
-    if mine is None and screening.priority not in _LISTED:
+    if mine is None and screening.priority not in LISTED:
         return None
     first = {"item": {"reference": item}, "date": now.isoformat(timespec="seconds")}
     told = known.takes_subjects and known.person_status is None  # by the ResearchSubject itself

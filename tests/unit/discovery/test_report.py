@@ -1,0 +1,282 @@
+"""The report of a run: everybody counted once, and what is new, lost and other since the last run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from service.discovery.model import Ended, Facts, Selection, Uncoded
+from service.discovery.report import make_report
+from service.fhir.coverage import Tally
+from service.screening.document import Document
+from tests.builders import SampleChart, complete_chart, empty_chart, observation
+from tests.nights import ended, night, report
+from tests.verdicts import shipped_study
+
+CHART = complete_chart()
+LOW = observation("777-3", "49 10*9/L", "2026-11-20", id="plt-2", meta={"versionId": "1"})
+UNWELL = CHART.add(LOW)
+KEYS = [
+    "run", "study", "as_of", "source", "engine", "seen", "selected", "screened", "by_status", "by_priority", "funnel",
+    "new", "lost", "changed", "missing", "rescreen_due", "failed", "coverage", "unread", "seconds",
+    "uncoded_conditions", "since", "dry_run",
+]  # fmt: skip
+
+
+def error(patient: str, code: str) -> Ended:
+    """Return the end of somebody who cannot be screened."""
+    return Ended(patient, {"patient": patient, "error": {"code": code, "detail": "…"}})
+
+
+def made(people: list[Ended], before: Mapping[str, Document], **facts: Any) -> dict[str, Any]:
+    """Return a report of people as they are kept."""
+    selection = Selection(seen=None, patients=[one.patient for one in people])
+    told = Facts("r", "NCT06722105", date(2026, 11, 23), "bulk", "local", selection, 1.0, **facts)
+    return make_report(shipped_study(), told, people, before)
+
+
+def test_the_keys_are_those_of_the_contract_in_its_order() -> None:
+    """What else there is to tell comes behind them; all of it is JSON."""
+    told = report({"Patient/a": CHART, "Patient/b": UNWELL, "Patient/c": "try-later"})
+
+    assert list(told) == KEYS
+    assert msgspec.json.decode(msgspec.json.encode(told)) == told
+
+
+def test_everybody_is_counted_once() -> None:
+    """Statuses, priorities, and each criterion over all who were screened, in the protocol's order."""
+    told = report({"Patient/a": CHART, "Patient/b": UNWELL, "Patient/c": CHART.drop("dlco"), "Patient/d": "try-later"})
+    funnel = {each["id"]: each for each in told["funnel"]}
+
+    assert (told["seen"], told["selected"], told["screened"]) == (1000, 4, 3)
+    assert told["by_status"] == {"candidate": 1, "potential-candidate": 1, "ineligible": 1}
+    assert sum(told["by_priority"].values()) == 2
+    assert list(told["by_priority"]) == ["1", "2", "3", "4"]
+    assert list(funnel) == [criterion.id for criterion in shipped_study().criteria]
+    assert funnel["E11"] == {"id": "E11", "pass": 2, "fail": 1, "missing_data": 0, "to_confirm": 0}
+    assert funnel["E3"]["missing_data"] == 1
+    assert funnel["I1"]["to_confirm"] == 3
+    assert {sum(row[name] for name in row if name != "id") for row in told["funnel"]} == {3}
+
+
+def test_of_the_first_run_everybody_on_the_list_is_new() -> None:
+    """Nobody was on it before; who is ineligible is not on it now."""
+    told = report({"Patient/a": CHART, "Patient/b": UNWELL})
+
+    assert told["new"] == [{"patient": "Patient/a", "status": "candidate", "priority": 1, "because": []}]
+    assert (told["lost"], told["changed"]) == ([], [])
+
+
+def test_the_same_again_is_no_news() -> None:
+    """Nobody new, lost or changed where nothing changed, on another day neither."""
+    people = {"Patient/a": CHART, "Patient/b": UNWELL}
+    told = report(people, before=people, as_of="2026-11-24", day_before="2026-11-23")
+
+    assert (told["new"], told["lost"], told["changed"]) == ([], [], [])
+
+
+def test_who_comes_back_is_new_with_the_value_that_did_it() -> None:
+    """Somebody was ineligible for platelets that have risen since."""
+    risen = UNWELL.add(observation("777-3", "180 10*9/L", "2026-11-22", id="plt-3"))
+    (entry,) = report({"Patient/b": risen}, before={"Patient/b": UNWELL})["new"]
+
+    assert (entry["status"], entry["priority"]) == ("candidate", 1)
+    (cause,) = entry["because"]
+    assert (cause["criterion"], cause["source"], cause["value"]["text"]) == ("E11", "Observation/plt-3", "180")
+
+
+def test_who_is_lost_has_the_new_status_and_the_value_that_did_it() -> None:
+    """Platelets fell under the threshold."""
+    assert report({"Patient/a": UNWELL}, before={"Patient/a": CHART})["lost"] == [
+        {
+            "patient": "Patient/a",
+            "status": "ineligible",
+            "priority": None,
+            "because": [
+                {
+                    "criterion": "E11",
+                    "source": "Observation/plt-2/_history/1",
+                    "value": {"text": "49", "unit": "10*9/L", "as_received": "49 10*9/L"},
+                    "effective": "2026-11-20",
+                    "reason": None,
+                    "notion": "platelets",
+                }
+            ],
+        }
+    ]
+
+
+def test_who_is_not_in_the_source_any_more_is_lost() -> None:
+    """Only of those who were on the list, in the place where their reference stands."""
+    before = {"Patient/a": CHART, "Patient/b": CHART, "Patient/c": UNWELL}
+    told = report({"Patient/b": UNWELL}, before=before)
+
+    assert [(each["patient"], each["status"]) for each in told["lost"]] == [
+        ("Patient/a", "not-in-source"),
+        ("Patient/b", "ineligible"),
+    ]
+
+
+def test_a_run_of_some_loses_nobody_it_did_not_look_at() -> None:
+    """With a limit the others were only left out."""
+    assert report({"Patient/b": CHART}, before={"Patient/a": CHART}, limit=1)["lost"] == []
+
+
+def test_who_stays_on_the_list_with_another_status_is_changed() -> None:
+    """From and to, and why."""
+    told = report({"Patient/a": CHART.drop("dlco")}, before={"Patient/a": CHART})
+    (entry,) = told["changed"]
+
+    assert entry["from"] == {"status": "candidate", "priority": 1}
+    assert entry["to"]["status"] == "potential-candidate"
+    assert {(cause["criterion"], cause["reason"]) for cause in entry["because"]} >= {("E3", "no-record")}
+    assert (told["new"], told["lost"]) == ([], [])
+
+
+def test_another_outcome_of_a_criterion_is_a_change_too() -> None:
+    """Status and priority may be the same."""
+    less = CHART.drop("dlco")
+    (entry,) = report({"Patient/a": less}, before={"Patient/a": less.drop("platelets")})["changed"]
+
+    assert entry["from"] == entry["to"]
+    assert [(cause["criterion"], cause["source"]) for cause in entry["because"]] == [("E11", "Observation/platelets")]
+
+
+def test_who_fails_is_listed_and_neither_lost_nor_changed() -> None:
+    """Nothing is known of them tonight; the next run tries again."""
+    told = report({"Patient/a": "try-later", "Patient/b": "patient-unreadable"}, before={"Patient/a": CHART})
+
+    assert told["failed"] == [
+        {"patient": "Patient/a", "error": "try-later"},
+        {"patient": "Patient/b", "error": "patient-unreadable"},
+    ]
+    assert (told["new"], told["lost"], told["changed"], told["screened"]) == ([], [], [], 0)
+
+
+def test_who_cannot_be_screened_any_more_is_off_the_list() -> None:
+    """A record that says so is an answer: the code stands in the place of a status, and beside other failures."""
+    told = made(
+        [error("Patient/a", "not-permitted"), error("Patient/b", "patient-replaced")], {"Patient/a": night(CHART)}
+    )
+
+    assert told["lost"] == [{"patient": "Patient/a", "status": "not-permitted", "priority": None, "because": []}]
+    assert [each["error"] for each in told["failed"]] == ["not-permitted", "patient-replaced"]
+    assert told["screened"] == 0
+
+
+def test_who_could_not_be_screened_before_is_new() -> None:
+    """Of an error nothing can be compared."""
+    told = made([Ended("Patient/a", night(CHART))], {"Patient/a": error("Patient/a", "not-permitted").document or {}})
+
+    assert [(each["patient"], each["because"]) for each in told["new"]] == [("Patient/a", [])]
+
+
+def test_who_is_screened_and_not_posted_is_counted_and_failed() -> None:
+    """The result stands; that the server did not take it is told beside it."""
+    told = made([Ended("Patient/a", night(CHART), "not-posted")], {})
+
+    assert told["failed"] == [{"patient": "Patient/a", "error": "not-posted"}]
+    assert (told["screened"], len(told["new"])) == (1, 1)
+
+
+def test_what_is_missing_most_comes_first_with_what_it_unlocks() -> None:
+    """Of people on the list only, each once a notion."""
+    people: dict[str, SampleChart | str] = {
+        "Patient/a": CHART.drop("platelets"),
+        "Patient/b": CHART.drop("platelets", "dlco"),
+        "Patient/c": UNWELL.drop("dlco"),
+    }
+    missing = {each["notion"]: each for each in report(people)["missing"]}
+
+    assert next(iter(missing)) == "platelets"
+    assert missing["platelets"] == {"notion": "platelets", "patients": 2, "unlocks": ["E11"]}
+    assert missing["dlco_percent_predicted"]["patients"] == 1
+    assert "E3" in missing["dlco_percent_predicted"]["unlocks"]
+
+
+def test_days_to_look_again_are_told_a_week_before() -> None:
+    """The platelets may have recovered two weeks after the value that failed; the earlier day goes first."""
+    early = CHART.add(LOW | {"effectiveDateTime": "2026-11-12"})
+    people: dict[str, SampleChart | str] = {"Patient/a": UNWELL, "Patient/b": early, "Patient/c": CHART}
+
+    assert report(people)["rescreen_due"] == [{"patient": "Patient/b", "rescreen_after": "2026-11-26"}]
+    assert report(people, as_of="2026-11-27")["rescreen_due"] == [
+        {"patient": "Patient/b", "rescreen_after": "2026-11-28"},
+        {"patient": "Patient/a", "rescreen_after": "2026-12-04"},
+    ]
+
+
+def test_coverage_has_every_notion_and_the_units_that_came_most() -> None:
+    """One of which nothing was found stands there with zeros: it may be a fault of the mapping."""
+    units = {f"u{number:02}": number for number in range(1, 13)}
+    people = [
+        Ended("Patient/a", None, "try-later", {"platelets": Tally(2, 1, units)}),
+        Ended("Patient/b", None, "try-later", {"platelets": Tally(3, 0, {"u01": 20})}),
+    ]
+    coverage = {each["notion"]: each for each in made(people, {})["coverage"]}
+
+    assert coverage["crp"] == {"notion": "crp", "known_codes": 0, "local_only": 0, "unreadable_units": []}
+    assert (coverage["platelets"]["known_codes"], coverage["platelets"]["local_only"]) == (5, 1)
+    assert [each["unit"] for each in coverage["platelets"]["unreadable_units"]] == [
+        "u01", "u12", "u11", "u10", "u09", "u08", "u07", "u06", "u05", "u04",
+    ]  # fmt: skip
+    assert coverage["platelets"]["unreadable_units"][0] == {"unit": "u01", "n": 21}
+
+
+def test_what_the_run_was_stands_in_it() -> None:
+    """Since when, whether it was dry, what could not be read, how many Conditions have no code."""
+    selection = Selection(
+        seen=None, patients=[], unread=["Condition.ndjson:7"], uncoded=Uncoded(conditions=3, of=90, sampled=True)
+    )
+    told = report({}, selection=selection, since=datetime(2026, 11, 22, 1, 2, tzinfo=UTC), dry_run=True)
+
+    assert told["unread"] == ["Condition.ndjson:7"]
+    assert told["uncoded_conditions"] == {"conditions": 3, "of": 90, "sampled": True}
+    assert (told["since"], told["dry_run"], told["seen"]) == ("2026-11-22T01:02:00+00:00", True, None)
+    assert {row["pass"] for row in told["funnel"]} == {0}
+
+
+@pytest.mark.parametrize("people", [{}, {"Patient/a": empty_chart()}])
+def test_a_run_that_finds_nobody_is_a_report_too(people: dict[str, SampleChart]) -> None:
+    """Nobody was selected, or nobody who was has the disease."""
+    told = report(people)
+
+    assert (told["new"], told["lost"], told["changed"], told["missing"]) == ([], [], [], [])
+    assert told["screened"] == len(people)
+
+
+class Once(Mapping[str, Document]):
+    """Documents that are made when they are asked for, and count how many of them are held."""
+
+    def __init__(self, people: list[str]) -> None:
+        """Keep whom there are documents of."""
+        self.people, self.asked = people, list[str]()
+
+    def __getitem__(self, patient: str) -> Document:
+        """Make a document."""
+        if patient not in self.people:
+            raise KeyError(patient)
+        self.asked.append(patient)
+        return night(CHART, patient=patient)
+
+    def __iter__(self) -> Iterator[str]:
+        """Give whom there are documents of."""
+        return iter(self.people)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.people)
+
+
+def test_documents_are_asked_for_one_by_one() -> None:
+    """Those of the last run once each, and people of this one may come from anywhere, one after the other."""
+    before = Once(["Patient/a", "Patient/b", "Patient/gone"])
+    facts = Facts("r", "s", date(2026, 11, 23), "rest", "local", Selection(seen=2, patients=[]), 1.0)
+    told = make_report(shipped_study(), facts, iter(ended({"Patient/a": UNWELL, "Patient/b": CHART})), before)
+
+    assert before.asked == ["Patient/a", "Patient/b", "Patient/gone"]
+    assert [each["patient"] for each in told["lost"]] == ["Patient/a", "Patient/gone"]
