@@ -16,7 +16,7 @@ def age(ctx: Context, rule: Age) -> Verdict:
     """Compare completed years on the screening date; a partial birth date is an interval."""
     person = ctx.chart.person
     birth = person.birth
-    sources = (person.source,) if person.source else ()
+    sources = (person.source,)
     if birth is None:
         reason, notes = ctx.gap(ctx.study.notions[rule.age])
         if any(w.code == "record-unreadable" and w.source == person.source for w in ctx.chart.warnings):
@@ -34,7 +34,7 @@ def age(ctx: Context, rule: Age) -> Verdict:
 def sex(ctx: Context, rule: Sex) -> Verdict:
     """Compare the administrative gender; anything but male and female needs a person."""
     person = ctx.chart.person
-    sources = (person.source,) if person.source else ()
+    sources = (person.source,)
     if person.gender not in ("male", "female"):
         value = Value(person.gender, "", person.gender) if person.gender else None
         return Verdict(Truth.UNKNOWN, Reason.NEEDS_JUDGEMENT, value, sources=sources)

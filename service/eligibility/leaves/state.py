@@ -23,7 +23,7 @@ def state(ctx: Context, rule: State) -> Verdict:
     if _impossible(ctx, rule):
         if shown.says or questions:
             return _say(ctx, Reason.NEEDS_JUDGEMENT, [*shown.says, *questions], rule.judged_notes)
-        return Verdict(Truth.FALSE, sources=(ctx.chart.person.source,) if ctx.chart.person.source else ())
+        return Verdict(Truth.FALSE, sources=(ctx.chart.person.source,))
     if shown.says:
         return _say(ctx, None, shown.says)._replace(truth=Truth.TRUE)
     if questions:
