@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from service import __version__
+from service.cli_discover import discover
 from service.cli_keys import keys
 from service.cli_output import output_for, progress
 from service.cli_store import forget, jobs
@@ -50,6 +51,7 @@ cli = typer.Typer(
 cli.add_typer(keys)
 cli.add_typer(jobs)
 cli.add_typer(subscriptions)
+cli.command()(discover)
 cli.command()(forget)
 
 

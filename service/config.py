@@ -124,6 +124,9 @@ class Settings:
     notification_secret: Tokens = field(default_factory=Tokens, repr=False)  # what servers show that tell of changes
     subscription_poll_seconds: Positive = 300
 
+    bulk_group: str | None = None  # the Group that is exported; ``None``: everybody
+    discovery_full_days: Positive = 7  # between runs that look through everybody
+
     max_body_bytes: Positive = 32 * 1024 * 1024
     max_entries: Positive = 20_000
     max_screenings: Positive = 64

@@ -27,6 +27,8 @@ RULES = {
     "screen": Rule("candor/screen", CARE),
     "readScreening": Rule("candor/read", BOTH),
     "listScreenings": Rule("candor/read", BOTH),
+    "startRun": Rule("candor/run", CARE),
+    "readRun": Rule("candor/run", CARE),
     "listStudies": Rule("candor/read", BOTH),
     "readStudy": Rule("candor/read", BOTH),
     "fhirEvaluate": Rule("candor/screen", CARE),

@@ -65,6 +65,11 @@ class SqlRuns:
         """Return the run that the next one goes on from."""
         return await self._database.run(runs.last, study)
 
+    async def whole_is_due(self, study: str, every: timedelta) -> bool:
+        """Whether nobody looked through everybody for so long."""
+        began = await self._database.run(runs.whole, study)
+        return began is None or self._now() - began >= every
+
     async def read(self, id_: str) -> Run | None:
         """Return a run."""
         return await self._database.run(runs.read, id_)

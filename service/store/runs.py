@@ -195,6 +195,12 @@ def last(connection: Connection, study: str) -> Run | None:
     return None if row is None else _read(row)
 
 
+def whole(connection: Connection, study: str) -> datetime | None:
+    """Return when the last run for good began that looked through everybody."""
+    done = (runs.c.study == study, runs.c.state == RunState.DONE, runs.c.for_good, runs.c.since.is_(None))
+    return connection.execute(select(runs.c.started).where(*done).order_by(runs.c.started.desc()).limit(1)).scalar()
+
+
 def read(connection: Connection, id_: str) -> Run | None:
     """Return a run."""
     row = connection.execute(select(runs).where(runs.c.id == id_)).one_or_none()

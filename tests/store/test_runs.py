@@ -139,6 +139,18 @@ async def test_the_moment_from_which_is_searched_moves_only_after_success(runs: 
     assert (await whole(runs, "e", kept("Patient/1"), order=replace_(full=True))).since is None
 
 
+async def test_everybody_is_looked_through_every_so_often(runs: SqlRuns, clock: Clock) -> None:
+    """Runs between, of what changed only, do not put it off."""
+    week = timedelta(days=7)
+    assert await runs.whole_is_due(STUDY, week)
+    await whole(runs, "a", kept("Patient/1"))
+    clock.pass_(days=6)
+    await whole(runs, "b", kept("Patient/1"))
+    assert not await runs.whole_is_due(STUDY, week)
+    clock.pass_(days=1)
+    assert await runs.whole_is_due(STUDY, week)
+
+
 async def test_other_rules_look_through_everybody(runs: SqlRuns) -> None:
     """They may look for other people than the last run did."""
     await whole(runs, "a", kept("Patient/1"))

@@ -1,0 +1,184 @@
+"""``candor discover``: search the whole hospital, or a folder, tonight."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
+
+import msgspec
+import typer
+
+from service.config import Settings, load_settings
+from service.errors import InputError, TryLater
+from service.screening.patient import screening_day
+
+if TYPE_CHECKING:
+    from service.discovery.model import RunOrder
+    from service.discovery.ports import Told
+
+DONE, IN_PART = 0, 4
+SOURCES = ("rest", "bulk")
+_EVERY = 10.0  # seconds between two lines that tell of progress
+CALLER = "command line"
+
+
+class Engine(StrEnum):
+    """What reads a folder or an export."""
+
+    LOCAL = "local"
+    SPARK = "spark"
+
+
+def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
+    context: typer.Context,
+    source: Annotated[
+        str,
+        typer.Option(
+            metavar="rest|bulk|FOLDER",
+            help="Searches on the hospital's server, a Bulk Data export from it, or a folder of NDJSON.",
+        ),
+    ] = "rest",
+    engine: Annotated[Engine, typer.Option(help="What reads a folder or an export.")] = Engine.LOCAL,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="The screening date; default: today.")
+    ] = None,
+    study: Annotated[str | None, typer.Option(metavar="ID", help="The study; default: the first one.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run that broke off, as it was asked for; else begin.")
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Look through everybody, not only through what changed since the last run.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Screen no more people than that.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Post nothing and keep no result: only report.")] = False,
+    count_all: Annotated[
+        bool,
+        typer.Option("--count-all", help="Count records without codes in the whole export, not in samples: slow."),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="The report as JSON instead of tables.")] = False,
+    page: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report as a page with a picture, too.")
+    ] = None,
+    results: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the screenings as NDJSON, too.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="TOML file of settings; the environment wins.")
+    ] = None,
+) -> None:
+    """Find everybody who might qualify, screen them, post what changed, and tell what is new and why."""
+    from service import logs  # noqa: PLC0415
+    from service.discovery.model import RunOrder  # noqa: PLC0415
+    from service.screeners import load  # noqa: PLC0415
+
+    logs.log_to_stderr()
+    settings = load_settings(config or context.obj)
+    if source == "rest" and engine is not Engine.LOCAL:
+        raise InputError("--engine spark reads a folder or an export: name one, or --source bulk.")
+    order = RunOrder(
+        study=load(settings, study).record.id,
+        as_of=screening_day(as_of.date() if as_of else None),
+        source=source if source in SOURCES else str(_folder(source).resolve()),
+        engine=engine.value,
+        full=full,
+        limit=limit,
+        dry_run=dry_run,
+        whole_count=count_all,
+        caller=CALLER,
+    )
+    with progress() as told:
+        report = asyncio.run(_run(settings, order, results, resume=resume, told=told))
+    _show(report, json=json, page=page)
+    told_in_part = report["failed"] or report["unread"]
+    raise typer.Exit(IN_PART if told_in_part else DONE)
+
+
+def _folder(source: str) -> Path:
+    folder = Path(source)
+    if not source or not folder.exists():
+        name = source or "such folder"
+        raise InputError(f"There is no {name}: --source is rest, bulk, or a folder.", "source-missing")
+    return folder
+
+
+async def _run(
+    settings: Settings, order: RunOrder, results: Path | None, *, resume: bool, told: Told
+) -> dict[str, Any]:
+    from service.discoveries import opened  # noqa: PLC0415
+    from service.discovery.ports import RunLost, RunUnderWay  # noqa: PLC0415
+    from service.screeners import screener  # noqa: PLC0415
+    from service.store.store import open_store  # noqa: PLC0415
+    from service.work.ports import StoreDown  # noqa: PLC0415
+
+    screeners = {order.study: screener(settings, order.study)}
+    with open_store(settings.store, settings.home) as store:
+        async with opened(settings, store, screeners) as discoveries:
+            try:
+                run, report = await discoveries.run(str(uuid4()), order, resume=resume, told=told)
+            except (RunUnderWay, RunLost, StoreDown) as error:
+                raise TryLater(str(error)) from None
+            if resume and run.order.as_of != order.as_of:
+                sys.stderr.write(f"candor: the run that broke off was resumed, for {run.order.as_of}.\n")
+            if results is not None:
+                await discoveries.write_results(run, results)
+    return msgspec.json.decode(report, type=dict[str, Any])
+
+
+def _show(report: dict[str, Any], *, json: bool, page: Path | None) -> None:
+    if page is not None:
+        from service.discovery.page import write_page  # noqa: PLC0415
+
+        page.write_text(write_page(report), encoding="utf-8")
+    if json:
+        sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
+        return
+    from service import terminal, terminal_report  # noqa: PLC0415
+
+    terminal_report.show(report, terminal.console())
+
+
+@contextmanager
+def progress() -> Iterator[Told]:
+    """Show on stderr how far a run is: a bar on a terminal, else a line now and then."""
+    if sys.stdout.isatty() or not sys.stderr.isatty():
+        yield _Lines()
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    from service import terminal  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(show_speed=True),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=terminal.console(stderr=True), redirect_stdout=False) as bar:
+        tasks: dict[str, Any] = {}
+
+        def told(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        yield told
+
+
+class _Lines:
+    """Tells of progress by lines: of each stage its beginning and end, and every few seconds between."""
+
+    def __init__(self) -> None:
+        self._stage, self._at = "", 0.0
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if stage == self._stage and done != total and now - self._at < _EVERY:
+            return
+        self._stage, self._at = stage, now
+        sys.stderr.write(f"candor: {stage}: {done}{'' if total is None else f' of {total}'}\n")
