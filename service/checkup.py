@@ -184,11 +184,15 @@ def _readable(declared: Capabilities, kinds: Sequence[str]) -> Iterator[Finding]
 
 
 def _writable(declared: Capabilities, without: Sequence[str]) -> Iterator[Finding]:
-    for kind, (actions, instead, besides) in KINDS.items():
+    for kind, (actions, searches, instead, besides) in KINDS.items():
         lacking = declared.lacks(kind, [name for name in ("create", "update") if name[0] in actions])
+        ignored = declared.ignores(kind, searches)
         refused = f"{kind} allows no {' and no '.join(lacking)}"
         if kind in without:
             yield Finding(True, f"{kind} is not written there: {instead}.")
+        elif not lacking and ignored:
+            what = f"{kind} is not searched by {' and '.join(ignored)}, as it declares."
+            yield Finding(False, what, "Have it searched so: without, results are not posted there.")
         elif not lacking:
             yield Finding(True, f"{kind} can be written.")
         elif besides:

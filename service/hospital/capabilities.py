@@ -32,6 +32,11 @@ class Capabilities(NamedTuple):
         declared = self.types.get(kind)
         return sorted(set(interactions) - (declared.interactions if declared else frozenset()))
 
+    def ignores(self, kind: str, searches: Iterable[str]) -> list[str]:
+        """Return by which parameters it does not search ``kind``, where it says by which it does."""
+        declared = self.types.get(kind)
+        return sorted(set(searches) - declared.searches) if declared and declared.searches else []
+
     def knows(self, kind: str) -> bool:
         """Whether it keeps resources of this type; ``True`` where it declares no types at all."""
         return not self.types or kind in self.types

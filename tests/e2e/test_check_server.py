@@ -69,6 +69,23 @@ def test_a_server_that_takes_no_part_of_a_result(candor: Candor, play: Play, kin
     assert "CANDOR_FHIR_WRITE_WITHOUT" not in run.out.split(f"{kind} allows")[1].split("CANDOR_FHIR_URL:")[0]
 
 
+@pytest.mark.parametrize(
+    ("kind", "declared", "lacks"),
+    [("ResearchSubject", ["identifier"], "individual"), ("Provenance", ["patient"], "target")],
+)
+def test_a_server_that_does_not_search_what_it_takes(
+    candor: Candor, play: Play, kind: str, declared: list[str], lacks: str
+) -> None:
+    """Without these searches nobody would know what is there already: it is told before the first result."""
+    resources = [{"type": each, "interaction": WRITABLE} for each in KINDS if each != kind]
+    searched = {"type": kind, "interaction": WRITABLE, "searchParam": [{"name": name} for name in declared]}
+    play(rest=[{"resource": [*resources, searched]}])
+    run = candor("check")
+
+    assert run.code == 3
+    assert f"{kind} is not searched by {lacks}, as it declares." in run.out
+
+
 def test_types_that_a_server_does_not_keep(candor: Candor, play: Play) -> None:
     """What no chart will hold is said, and is no mistake."""
     play("AdverseEvent", "Coverage")
