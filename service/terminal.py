@@ -48,7 +48,7 @@ def console(*, stderr: bool = False) -> Console:
 def whole(result: Screening | NotScreened) -> RenderableType:
     """Show one patient's result with every criterion and its evidence."""
     if isinstance(result, NotScreened):
-        return Panel(Text(_clean(result.detail)), title=_text(f"{result.patient}: {result.code}"), border_style="red")
+        return Panel(Text(clean(result.detail)), title=_text(f"{result.patient}: {result.code}"), border_style="red")
     parts: list[RenderableType] = [_heading(result), _criteria(result)]
     if result.missing:
         parts.append(_missing(result))
@@ -61,14 +61,14 @@ def line(result: Screening | NotScreened) -> Text:
     """Show one patient in one line: status, priority, what fails or is missing."""
     if isinstance(result, NotScreened):
         return Text.assemble(
-            f"{_clean(result.patient):<24} ", (f"{'not screened':<20}", "magenta"), f" – {_clean(result.detail)}"
+            f"{clean(result.patient):<24} ", (f"{'not screened':<20}", "magenta"), f" – {clean(result.detail)}"
         )
     priority = str(result.priority or "–")
     return Text.assemble(
-        f"{_clean(result.patient):<24} ",
+        f"{clean(result.patient):<24} ",
         (f"{result.status:<20}", STATUS_STYLES[result.status]),
         f" {priority:^3} {_why(result)}",
-        f"; a person has set {_clean(result.person_status)}" if result.person_status else "",
+        f"; a person has set {clean(result.person_status)}" if result.person_status else "",
     )
 
 
@@ -126,7 +126,7 @@ def _heading(result: Screening) -> Panel:
         Text(f"{record.id} {record.short_title['en']} ({record.status.replace('-', ' ')})", style="dim"),
     ]
     if result.person_status:
-        lines.append(Text(f"A person has set the status {_clean(result.person_status)}; it stays.", style="bold"))
+        lines.append(Text(f"A person has set the status {clean(result.person_status)}; it stays.", style="bold"))
     if result.recoverable:
         lines.append(Text(f"May change: look again from {result.rescreen_after or 'any day'} on."))
     lines += [Text(f"{failed.code} {failed.date or ''}", style="red") for failed in result.preconditions]
@@ -143,7 +143,7 @@ def _criteria(result: Screening) -> Table:
     for each in result.criteria:
         style = OUTCOME_STYLES[each.outcome]
         words = OPEN_WORDS[each.open] if each.open else each.outcome.value
-        title = Text.assemble((each.criterion.title["en"], "bold"), ": ", _clean(each.explanation))
+        title = Text.assemble((each.criterion.title["en"], "bold"), ": ", clean(each.explanation))
         evidence = [Padding(Text(text, style="dim"), (0, 0, 0, 2)) for text in _evidence(each, result.study)]
         table.add_row(each.criterion.id, Text(words, style=style), Group(title, *evidence))
     return table
@@ -159,7 +159,7 @@ def _evidence(each: CriterionResult, study: Study) -> Iterator[str]:
         received = f" (received as {leaf.value.as_received})" if leaf.value and _differs(leaf) else ""
         dated = f", {leaf.effective[:DAY]}" if leaf.effective else ""
         notes = f" [{', '.join(note.replace('-', ' ') for note in leaf.notes)}]" if leaf.notes else ""
-        text = _clean(f"{label(study, leaf.notion)}{value}{received}{dated}: {', '.join(leaf.sources)}{notes}")
+        text = clean(f"{label(study, leaf.notion)}{value}{received}{dated}: {', '.join(leaf.sources)}{notes}")
         if text not in said:
             said.add(text)
             yield text
@@ -188,7 +188,7 @@ def _missing(result: Screening) -> Panel:
 
 def _warnings(result: Screening) -> Panel:
     lines = [
-        Text(_clean(f"{warning.source}: {warning.code.replace('-', ' ')}: {warning.detail}"))
+        Text(clean(f"{warning.source}: {warning.code.replace('-', ' ')}: {warning.detail}"))
         for warning in sorted(set(result.warnings))
     ]
     return Panel(Group(*lines), title="Records to look at", title_align="left", border_style="yellow")
@@ -220,8 +220,9 @@ def label(study: Study, notion: str) -> str:
 
 
 def _text(text: str) -> Text:
-    return Text(_clean(text))
+    return Text(clean(text))
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Return text that neither moves the cursor nor turns the direction of writing."""
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
