@@ -11,6 +11,7 @@ from http import HTTPStatus
 from service.eligibility.results import Screening
 from service.eligibility.study import Study
 from service.errors import Never, ServerError
+from service.fhir.statuses import status_of
 from service.fhir.whose_status import bear_out, is_about, is_finished, says_we_wrote, versioned
 from service.fhir.write import Known, write_transaction
 from service.fhir.write_guidance import read_view, view_of
@@ -23,6 +24,7 @@ from service.hospital.turns import Hidden, in_turn
 from service.screening.ports import Why, Written
 
 _ABOUT_THE_PATIENT = ("ResearchSubject/", "GuidanceResponse/")
+_NOT_SAID = "unknown"  # a person's subject without a status, as those of R5 are
 
 
 async def write_back(
@@ -157,7 +159,7 @@ async def _look(shelf: Shelf, study: Study, patient: str, versions: SubjectVersi
         device=f"Device/{min(map(_id, devices))}" if devices else None,
         subject=subject,
         guidance=guidance,
-        person_status=str(persons[0].get("status")) if persons else None,
+        person_status=(status_of(persons[0]) or _NOT_SAID) if persons else None,
         takes_subjects=shelf.takes("ResearchSubject"),
     )
 
