@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.screening.ports import Why
+
 TruthWord = Literal["true", "false", "unknown"]
 
 
@@ -126,7 +128,7 @@ class Written(Model):
 
     done: bool
     resources: list[str] | None = None
-    why: str | None = None
+    why: str | None = Field(default=None, description=f"Why nothing was written: {', '.join(f'`{x}`' for x in Why)}.")
 
 
 class Rules(Model):

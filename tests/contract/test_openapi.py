@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from service.api import cds_models, models
 from service.api.openapi import openapi_yaml
+from service.screening.ports import Why
 
 FILE = Path(__file__).parents[2] / "openapi.yaml"
 
@@ -29,6 +30,16 @@ def test_every_operation_documents_its_errors() -> None:
         assert operation["summary"]
         assert operation["description"]
         assert error in operation["responses"]["default"]["content"]
+
+
+def test_why_nothing_was_written_is_documented() -> None:
+    """Every reason is named where callers and operators look it up."""
+    schema = yaml.safe_load(FILE.read_text(encoding="utf-8"))["components"]["schemas"]["Written"]
+    page = (FILE.parent / "docs/writing-back.md").read_text(encoding="utf-8")
+
+    for reason in Why:
+        assert f"`{reason}`" in schema["properties"]["why"]["description"]
+        assert f"| `{reason}` |" in page
 
 
 def test_no_error_about_a_shape_repeats_what_was_sent() -> None:
