@@ -11,9 +11,11 @@ from service.eligibility.candidate import Candidate
 from service.eligibility.context import Context
 from service.eligibility.findings import Note, Reason
 from service.eligibility.notions import Notion
-from service.eligibility.quantity import Interval
+from service.eligibility.quantity import Comparison, Interval
 from service.eligibility.rules import Bounds, UpperLimit
 from service.eligibility.truth import Truth, all_of
+
+_ORDER: tuple[Comparison, ...] = ("gt", "ge", "lt", "le")
 
 
 class Answer(NamedTuple):
@@ -23,15 +25,15 @@ class Answer(NamedTuple):
     reason: Reason | None
 
 
-def comparisons(bounds: Bounds) -> tuple[tuple[str, Decimal], ...]:
+def comparisons(bounds: Bounds) -> tuple[tuple[Comparison, Decimal], ...]:
     """Return the bounds that are set, as (FHIR prefix, threshold)."""
-    set_ = ((op, getattr(bounds, op)) for op in ("gt", "ge", "lt", "le"))
+    set_ = ((op, getattr(bounds, op)) for op in _ORDER)
     return tuple((op, threshold) for op, threshold in set_ if threshold is not None)
 
 
-def compare(interval: Interval, wanted: Sequence[tuple[str, Decimal]]) -> Truth:
+def compare(interval: Interval, wanted: Sequence[tuple[Comparison, Decimal]]) -> Truth:
     """Return whether every value of the interval meets every bound."""
-    return all_of(Truth.of(interval.compare(op, threshold)) for op, threshold in wanted)  # type: ignore[arg-type]
+    return all_of(Truth.of(interval.compare(op, threshold)) for op, threshold in wanted)
 
 
 def agree(answers: Sequence[Answer], *, contested: bool) -> Answer:
@@ -42,7 +44,7 @@ def agree(answers: Sequence[Answer], *, contested: bool) -> Answer:
     return answers[0]
 
 
-def candidate_answer(candidate: Candidate, wanted: Sequence[tuple[str, Decimal]]) -> Answer:
+def candidate_answer(candidate: Candidate, wanted: Sequence[tuple[Comparison, Decimal]]) -> Answer:
     """Compare one candidate: its alternatives must agree, each of them must be decided."""
     truths = {compare(interval, wanted) for interval in candidate.intervals}
     if len(truths) == 1:

@@ -40,7 +40,7 @@ class Context:
         """Observations of a concept that are not of the future."""
         known = self._readings.get(concept)
         if known is None:
-            found = self.chart.readings.get(concept, ())
+            found = self.chart.readings.get(concept)
             known = [r for r in found if r.when is None or r.when.first <= self.as_of] if found else ()
             self._readings[concept] = known
         return known
@@ -82,7 +82,7 @@ class Context:
             return None
         if entry.activity is Activity.ACTIVE and entry.until is not None and entry.until.first <= self.as_of:
             entry = entry._replace(activity=Activity.PAST)
-        return self._beside(entry, notion) if notion.beside else entry
+        return self._beside(entry, notion)
 
     def _beside(self, entry: Entry, notion: Notion) -> Entry | None:
         """Return a code that counts only beside another diagnosis as far as that one is confirmed."""

@@ -103,6 +103,10 @@ CASES: dict[str, tuple[list[Resource], str, Shown]] = {
     "five points": (
         [NINE[0], NINE[2]], SCORE, ("false", None, "", None, "Observation/raynaud Observation/telangiectasia", ""),
     ),
+    "two antibodies, of which one counts": (
+        [observation("17570-3", flag="POS", id="scl70"), observation("16137-2", flag="POS", id="centromere")], SCORE,
+        ("false", None, "", None, "Observation/centromere Observation/scl70", ""),
+    ),
     "a skin score above 0": (
         [skin("1")], SCORE, ("unknown", "needs-judgement", "0", None, "Observation/m", "ssc-not-coded"),
     ),

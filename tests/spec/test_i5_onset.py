@@ -125,11 +125,23 @@ def test_a_score_may_be_an_integer() -> None:
     assert differences(verdict(sample), {"I4": "true", "I5.a": "true"}) == []
 
 
-@pytest.mark.parametrize(("onset", "expected"), [("2025-06-01", "unknown date-not-decisive"), ("2024-11-22", "false")])
-def test_where_onsets_are_coding_dates_they_are_read_as_days_of_recording(onset: str, expected: str) -> None:
-    """The disease began on or before that day, which decides only against a short duration."""
+@pytest.mark.parametrize(
+    ("onset", "recorded", "expected"),
+    [
+        ("2025-06-01", None, "unknown date-not-decisive"),
+        ("2024-11-22", None, "false"),
+        ("2024-11-22", "2025-06-01", "false"),
+        ("2025-06-01", "2024-11-22", "false"),
+        ("2024", "2024-01-01", "false"),
+    ],
+)
+def test_where_onsets_are_coding_dates_they_are_read_as_days_of_recording(
+    onset: str, recorded: str | None, expected: str
+) -> None:
+    """The disease began on or before the earlier day, which decides only against a short duration."""
     study = replace(shipped_study(), onset_is_coding_date=True)
-    chart = shipped_reader().read_bundle(decode(as_json(active_disease(sclerosis(onset=onset)).bundle())))
+    diagnosis = sclerosis(onset=onset, recordedDate=recorded)
+    chart = shipped_reader().read_bundle(decode(as_json(active_disease(diagnosis).bundle())))
 
     got = Verdict(screen(study, chart, (), date.fromisoformat(AS_OF)))
 

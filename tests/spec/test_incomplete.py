@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.eligibility.chart import Warning_
 from service.eligibility.results import Screening
 from service.eligibility.screen import screen
 from tests.builders import Resource, SampleChart, complete_chart, condition, empty_chart, observation, verdict
@@ -163,7 +164,8 @@ def test_an_opposition_may_be_withheld(kind: str) -> None:
     """Where what would tell of an opposition cannot be had, the result says so, and is not to be written."""
     given = without(kind)
 
-    assert [(each.code, each.source) for each in given.warnings] == [("records-incomplete", kind)]
+    words = "it is not known whether this patient's data may be used for research"
+    assert given.warnings == (Warning_("records-incomplete", kind, words),)
     assert given.permission_unknown
 
 

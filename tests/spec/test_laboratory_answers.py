@@ -67,7 +67,10 @@ def test_a_limit_in_the_unit_of_its_value_needs_no_conversion() -> None:
     assert verdict(complete_chart().add(record)).reason("E8") == "needs-judgement"
 
 
-@pytest.mark.parametrize(("value", "truth"), [("0 {copies}/mL", "unknown"), ("1 {copies}/mL", "true")])
+FOUND = [("0", "unknown"), ("1", "true"), ("< 20", "unknown"), ("<= 20", "unknown"), ("> 20", "true")]
+
+
+@pytest.mark.parametrize(("value", "truth"), [(f"{number} {{copies}}/mL", truth) for number, truth in FOUND])
 def test_any_copy_is_detectable_where_no_limit_is_given(value: str, truth: str) -> None:
     """No copy is undetectable, which is for a person; one copy is detectable, which excludes."""
     assert verdict(complete_chart().add(observation(VIRAL_LOAD, value, "2026-10-10"))).truth("E8") == truth

@@ -14,6 +14,7 @@ from service.eligibility.context import Context
 from service.eligibility.findings import Note, Reason, Value
 from service.eligibility.leaves.positive import present
 from service.eligibility.leaves.verdict import Verdict, sources_of
+from service.eligibility.quantity import Comparison
 from service.eligibility.rules import Alternative, Classification
 from service.eligibility.select import select
 from service.eligibility.show import value_of
@@ -96,7 +97,7 @@ def _shown(ctx: Context, alternative: Alternative) -> tuple[str, ...]:
         return sources_of(present(ctx, ctx.study.notions[alternative.exists], alternative.tagged))
     if alternative.measure is None or alternative.ge is None:
         return ()
-    wanted = (("ge", alternative.ge),)
+    wanted: Sequence[tuple[Comparison, Decimal]] = (("ge", alternative.ge),)
     found = [c for c in _ever(ctx, alternative.measure) if candidate_answer(c, wanted).truth is Truth.TRUE]
     return tuple(sorted({source for c in found for source in c.sources}))
 
@@ -108,7 +109,7 @@ def _ever(ctx: Context, name: str) -> list[Candidate]:
     return [c for c in (*line.inside, *line.undated, *older(ctx, notion)) if not c.contested]
 
 
-def _reaching(rule: Classification) -> Sequence[tuple[str, Decimal]]:
+def _reaching(rule: Classification) -> Sequence[tuple[Comparison, Decimal]]:
     """Return the comparison that a total has to meet."""
     return (("ge", Decimal(rule.threshold)),)
 
