@@ -17,7 +17,9 @@ import msgspec
 import typer
 
 from service.config import Settings, load_settings
+from service.eligibility.study import Study
 from service.errors import InputError, TryLater
+from service.output import JsonLines
 from service.screening.patient import screening_day
 
 if TYPE_CHECKING:
@@ -28,6 +30,13 @@ DONE, IN_PART = 0, 4
 SOURCES = ("rest", "bulk")
 _EVERY = 10.0  # seconds between two lines that tell of progress
 CALLER = "command line"
+
+
+class Language(StrEnum):
+    """Of the page."""
+
+    EN = "en"
+    FR = "fr"
 
 
 class Engine(StrEnum):
@@ -54,6 +63,9 @@ def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run that broke off, as it was asked for; else begin.")
     ] = False,
+    last: Annotated[
+        bool, typer.Option("--last", help="Search nothing: show the report of the last run that ended well again.")
+    ] = False,
     full: Annotated[
         bool, typer.Option("--full", help="Look through everybody, not only through what changed since the last run.")
     ] = False,
@@ -67,6 +79,7 @@ def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
     page: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report as a page with a picture, too.")
     ] = None,
+    language: Annotated[Language, typer.Option(help="Of that page.")] = Language.EN,
     results: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the screenings as NDJSON, too.")] = None,
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="TOML file of settings; the environment wins.")
@@ -81,10 +94,11 @@ def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
     settings = load_settings(config or context.obj)
     if source == "rest" and engine is not Engine.LOCAL:
         raise InputError("--engine spark reads a folder or an export: name one, or --source bulk.")
+    loaded = load(settings, study)
     order = RunOrder(
-        study=load(settings, study).record.id,
+        study=loaded.record.id,
         as_of=screening_day(as_of.date() if as_of else None),
-        source=source if source in SOURCES else str(_folder(source).resolve()),
+        source=source if source in SOURCES or (engine is Engine.SPARK and "://" in source) else _folder(source),
         engine=engine.value,
         full=full,
         limit=limit,
@@ -92,19 +106,25 @@ def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
         whole_count=count_all,
         caller=CALLER,
     )
-    with progress() as told:
-        report = asyncio.run(_run(settings, order, results, resume=resume, told=told))
-    _show(report, json=json, page=page)
-    told_in_part = report["failed"] or report["unread"]
-    raise typer.Exit(IN_PART if told_in_part else DONE)
+    if last:
+        report = asyncio.run(_last(settings, order))
+    else:
+        with progress() as told:
+            report = asyncio.run(_run(settings, order, results, resume=resume, told=told))
+    if page is not None:
+        from service.discovery.page import write_page  # noqa: PLC0415
+
+        page.write_text(write_page(report, loaded, language.value), encoding="utf-8")
+    _show(report, loaded, json=json)
+    raise typer.Exit(IN_PART if report["failed"] or report["unread"] else DONE)
 
 
-def _folder(source: str) -> Path:
+def _folder(source: str) -> str:
     folder = Path(source)
     if not source or not folder.exists():
         name = source or "such folder"
         raise InputError(f"There is no {name}: --source is rest, bulk, or a folder.", "source-missing")
-    return folder
+    return str(folder.resolve())
 
 
 async def _run(
@@ -127,20 +147,27 @@ async def _run(
                 sys.stderr.write(f"candor: the run that broke off was resumed, for {run.order.as_of}.\n")
             if results is not None:
                 await discoveries.write_results(run, results)
-    return msgspec.json.decode(report, type=dict[str, Any])
+    return report
 
 
-def _show(report: dict[str, Any], *, json: bool, page: Path | None) -> None:
-    if page is not None:
-        from service.discovery.page import write_page  # noqa: PLC0415
+async def _last(settings: Settings, order: RunOrder) -> dict[str, Any]:
+    from service.store.database import opened  # noqa: PLC0415
+    from service.store.run_store import SqlRuns  # noqa: PLC0415
 
-        page.write_text(write_page(report), encoding="utf-8")
+    with opened(settings.store, settings.home, alone=False) as database:
+        run = await SqlRuns(database).last(order.study)
+    if run is None or run.report is None:
+        raise InputError("No run of this study has ended well yet.", "no-run")
+    return msgspec.json.decode(run.report, type=dict[str, Any])
+
+
+def _show(report: dict[str, Any], study: Study, *, json: bool) -> None:
     if json:
-        sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
+        JsonLines().line(msgspec.json.encode(report))
         return
     from service import terminal, terminal_report  # noqa: PLC0415
 
-    terminal_report.show(report, terminal.console())
+    terminal_report.show(report, study, terminal.console())
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from service.discovery.ending import Ending
 from service.discovery.model import Facts, Kept, Run, Selection
 from service.discovery.ports import People, RunLost, Runs, Told
 from service.discovery.report import make_report
+from service.discovery.sections import Report
 from service.work.ports import StoreDown
 
 KEEP = 50  # ends in one transaction
@@ -53,7 +54,7 @@ class Discovery:
     lease: timedelta
     clock: Callable[[], float] = monotonic
 
-    async def carry_out(self, run: Run, people: People, told: Told) -> bytes:
+    async def carry_out(self, run: Run, people: People, told: Told) -> Report:
         """Return the report. Raises ``InputError``, ``TryLater``, ``Never``, ``RunLost`` and ``StoreDown``.
 
         After these the run can be resumed.
@@ -75,9 +76,8 @@ class Discovery:
                 run.order.dry_run,
             )
             study = self.ending.screener.study
-            made = await self.runs.told(run, lambda ended, before: make_report(study, facts, ended, before))
-            report = msgspec.json.encode(made)
-            await self.runs.finish(run, report)
+            report = await self.runs.told(run, lambda ended, before: make_report(study, facts, ended, before))
+            await self.runs.finish(run, msgspec.json.encode(report))
         return report
 
     async def _select(self, run: Run, people: People, told: Told) -> Selection:
