@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from service.errors import NotFhirError
@@ -27,9 +28,10 @@ class PatientRecords(NamedTuple):
 class Reading:
     """Takes texts apart, and remembers what each of them says about all charts."""
 
-    def __init__(self, *, anyones: bool = False) -> None:
-        """``anyones``: something was passed over already that may be of anybody."""
+    def __init__(self, *, anyones: bool = False, keep: Callable[[Piece], None] | None = None) -> None:
+        """``anyones``: something was passed over already that may be of anybody. ``keep`` takes what is nobody's."""
         self.shared = Shared()
+        self._keep = keep or self.shared.keep
         self.unread: dict[Place, str] = {}  # why
         self.withheld: set[str] = set()  # patients named by a line that could not be read
         self.anyones = anyones  # what could not be read may be anyone's: no absence decides
@@ -57,7 +59,7 @@ class Reading:
             if names_nobody(piece):
                 self.refuse(piece.place, _NAMES_NOBODY, anyones=True)
             else:
-                self.shared.keep(piece)
+                self._keep(piece)
         except NotFhirError as error:  # what skimming passes over
             self.refuse(piece.place, str(error), anyones=True)
 

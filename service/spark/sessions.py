@@ -1,0 +1,71 @@
+"""The session that Spark works in: the caller's, that of ``spark-submit``, or one of our own on this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+
+from service.errors import SettingError
+
+try:
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    _PANDAS = version("pandas")
+    version("pyarrow")
+except (ImportError, PackageNotFoundError) as error:
+    raise SettingError(
+        f"The engine spark needs the extra: pip install 'candor[spark]', and Java 17 ({error.name} is missing)."
+    ) from None
+
+_LINES = 2_000  # in one Arrow batch, which holds 2 GiB at most
+_OURS = {
+    "spark.sql.execution.arrow.maxRecordsPerBatch": str(_LINES),
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.files.ignoreCorruptFiles": "false",  # what is passed over has to be said
+    "spark.sql.files.ignoreMissingFiles": "false",
+}
+_ALONE = {  # on this machine nobody else has business with it, and charts that do not fit in memory lie on the disk
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.io.encryption.enabled": "true",
+    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={files('service.spark') / 'log4j2.properties'}",
+}
+
+
+def session_for(given: SparkSession | None, master: str, work: Path | None) -> SparkSession:
+    """Return a session with settings of its own in the Spark application that is given, submitted, or ours.
+
+    ``master`` and ``work``, where charts may lie meanwhile, count for one of ours. Raises ``SettingError``.
+    """
+    if int(_PANDAS.partition(".")[0]) > 2:  # noqa: PLR2004
+        raise SettingError("The engine spark needs pandas before 3: pip install 'pandas<3'.")
+    running = given or SparkSession.getActiveSession()
+    session = (running or _start(master, work)).newSession()
+    for name, value in _OURS.items():
+        session.conf.set(name, value)
+    return session
+
+
+def _start(master: str, work: Path | None) -> SparkSession:
+    builder = SparkSession.builder.appName("candor")
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ  # by spark-submit, which knows the cluster
+    if not submitted and SparkContext._active_spark_context is None:  # noqa: SLF001 - there is no other way to ask
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # any other one may lack what we need
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        builder = builder.master(master)
+        for name, value in _ALONE.items():
+            builder = builder.config(name, value)
+        if work is not None:
+            builder = builder.config("spark.local.dir", str(work))
+    try:
+        return builder.getOrCreate()
+    except Exception as error:  # noqa: BLE001 - Java's, and those of its absence
+        raise SettingError(
+            f"Spark does not start ({type(error).__name__}): it needs Java 17 or newer (JAVA_HOME)."
+        ) from None
