@@ -94,13 +94,13 @@ async def test_a_person_who_writes_between_our_read_and_our_write_wins(server: s
     assert kinds(about(server, patient)) == [*ABOUT_A_PATIENT, "Provenance"]
 
 
-async def test_what_a_person_deletes_between_our_read_and_our_write_is_decided_anew(server: str) -> None:
-    """A subject that is gone when we write is made again, once, and the write leaves nothing half done."""
-    patient = load_chart(server, "deleted")
-    async with FhirClient(Server(base=server)) as client:
+async def test_what_a_person_deletes_between_our_read_and_our_write_is_decided_anew(medplum: str) -> None:
+    """A subject that is gone when we write is made again, once, and nothing is left half done; HAPI lets none go."""
+    patient = load_chart(medplum, "deleted")
+    async with FhirClient(Server(base=medplum)) as client:
         await screen_and_post(client, patient)
-        exclude(server, patient)
-        shelf = Overtaken(client, partial(delete_subject, server, patient))
+        exclude(medplum, patient)
+        shelf = Overtaken(client, partial(delete_subject, medplum, patient))
         result = await screen_on(client, patient)
 
         written = await write_back(shelf, result, now=NOW)
@@ -108,8 +108,8 @@ async def test_what_a_person_deletes_between_our_read_and_our_write_is_decided_a
 
     assert written.done
     assert again.document == UNCHANGED
-    assert subject_of(server, patient)["status"] == result.status
-    assert kinds(about(server, patient)) == [*ABOUT_A_PATIENT, "Provenance"]
+    assert subject_of(medplum, patient)["status"] == result.status
+    assert kinds(about(medplum, patient)) == [*ABOUT_A_PATIENT, "Provenance"]
     assert shelf.takes_transactions
 
 
