@@ -12,7 +12,7 @@ import pytest
 
 PROVIDER = Path(__file__).parent / "oidc/issuer.mjs"
 AUDIENCE, ANOTHER = "https://candor.hospital.example", "https://other.hospital.example"
-SCOPES = ("candor/screen", "candor/read", "candor/metrics")
+SCOPES = ("candor/screen", "candor/read", "candor/run", "candor/metrics")
 # Their roles, and for how many seconds their tokens are good.
 CLIENTS = ("care-team.300", "research.300", "none.300", "care-team.1")
 
