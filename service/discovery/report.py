@@ -19,6 +19,7 @@ from service.fhir.write_list import LISTED
 from service.screening.document import Document
 
 NOT_IN_SOURCE = "not-in-source"  # in the place of a status
+NOT_PERMITTED = "not-permitted"
 OUTCOMES = ("pass", "fail", "missing_data", "to_confirm")  # of a criterion, as the funnel counts them
 _SOON = timedelta(days=7)
 _MOST_UNITS = 10
@@ -57,6 +58,7 @@ class _Told:
         self._new, self._lost, self._changed = list[Document](), list[Document](), list[Document]()
         self._due, self._failed = list[Document](), list[Document]()
         self._coverage: dict[str, Tally] = {}
+        self._not_permitted = 0
 
     def take(self, one: Ended, before: Document | None) -> None:
         """Tell of somebody; ``before`` is what the last run kept."""
@@ -69,7 +71,9 @@ class _Told:
                 self._count(document)
             else:
                 error = document["error"]["code"]
-        if error is not None:
+        if error == NOT_PERMITTED:  # whoever may not be screened is no fault, and named to nobody
+            self._not_permitted += 1
+        elif error is not None:
             self._failed.append({"patient": one.patient, "error": error})
 
     def miss(self, before: Mapping[str, Document]) -> None:
@@ -134,6 +138,7 @@ class _Told:
             "unread": selection.unread,
             "seconds": facts.seconds,
             "uncoded_conditions": msgspec.to_builtins(selection.uncoded),
+            "not_permitted": self._not_permitted,
             "since": facts.since.isoformat() if facts.since else None,
             "dry_run": facts.dry_run,
         }

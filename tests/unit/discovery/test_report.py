@@ -23,7 +23,7 @@ UNWELL = CHART.add(LOW)
 KEYS = [
     "run", "study", "as_of", "source", "engine", "seen", "selected", "screened", "by_status", "by_priority", "funnel",
     "new", "lost", "changed", "missing", "rescreen_due", "failed", "coverage", "unread", "seconds",
-    "uncoded_conditions", "since", "dry_run",
+    "uncoded_conditions", "not_permitted", "since", "dry_run",
 ]  # fmt: skip
 
 
@@ -158,13 +158,14 @@ def test_who_fails_is_listed_and_neither_lost_nor_changed() -> None:
 
 
 def test_who_cannot_be_screened_any_more_is_off_the_list() -> None:
-    """A record that says so is an answer: the code stands in the place of a status, and beside other failures."""
+    """A record that says so is an answer: the code stands in the place of a status. Who opposes is no failure."""
     told = made(
         [error("Patient/a", "not-permitted"), error("Patient/b", "patient-replaced")], {"Patient/a": night(CHART)}
     )
 
     assert told["lost"] == [{"patient": "Patient/a", "status": "not-permitted", "priority": None, "because": []}]
-    assert [each["error"] for each in told["failed"]] == ["not-permitted", "patient-replaced"]
+    assert told["failed"] == [{"patient": "Patient/b", "error": "patient-replaced"}]
+    assert told["not_permitted"] == 1
     assert told["screened"] == 0
 
 
