@@ -112,29 +112,26 @@ def show(costs: dict[str, Cost], number: int, size: int) -> None:
 
 
 def run(tool: str, folder: Path) -> tuple[Cost, bytes]:
-    """Run a tool over an export, as if for the first time; return what it costs and what it prints."""
+    """Run a tool over an export, as if for the first time; return what it costs, and its documents or people."""
     with TemporaryDirectory(dir=folder.parent) as home:
-        out = Path(home) / "out"
+        out, results = Path(home) / "out", Path(home) / "results"
         with out.open("wb") as file:
-            cost = watched(command(tool, str(folder), home), file, CANDOR_HOME=home)
-        return cost, out.read_bytes()
+            cost = watched(command(tool, str(folder), str(results)), file, CANDOR_HOME=home)
+        return cost, (results if results.exists() else out).read_bytes()
 
 
-def command(tool: str, folder: str, home: str) -> list[str]:
+def command(tool: str, folder: str, results: str) -> list[str]:
     """Return how a tool is called."""
-    python = [sys.executable, "-m"]
-    match tool:
-        case "cat":
-            return ["sh", "-c", 'cat "$0"/*.ndjson > /dev/null', folder]
-        case "candor screen":
-            return [*python, "service", "screen", folder, "--json", "--as-of", AS_OF.isoformat()]
-        case "candor discover":
-            return [*python, "bench.population_people", folder, home, "local"]
-        case "the same on Spark":
-            return [*python, "bench.population_people", folder, home, "spark"]
-        case "DuckDB":
-            return [*python, "bench.population_duckdb", folder]
-    raise ValueError(tool)
+    if tool == CAT:
+        return ["sh", "-c", 'cat "$0"/*.ndjson > /dev/null', folder]
+    if tool == DUCKDB:
+        return [sys.executable, "-m", "bench.population_duckdb", folder]
+    candor = [sys.executable, "-m", "service"]
+    for_day = ["--json", "--as-of", AS_OF.isoformat()]
+    if tool == EVERYBODY:
+        return [*candor, "screen", folder, *for_day]
+    engine = "spark" if tool == SPARK else "local"
+    return [*candor, "discover", "--source", folder, "--engine", engine, "--dry-run", "--results", results, *for_day]
 
 
 if __name__ == "__main__":
