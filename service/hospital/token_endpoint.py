@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from service.errors import Never
+from service.errors import Never, SettingError
 from service.hospital.keys import ALGORITHMS, SigningKey
-from service.hospital.origins import Origin
+from service.hospital.origins import Origin, in_the_open
 from service.hospital.token_refusals import no_endpoint, no_token
 from service.hospital.transport import Reply
 
@@ -31,6 +31,11 @@ class Client:
     scope: str
     token_url: str | None = None  # where the FHIR server names none, or one of another origin
     setting: str = "CANDOR_FHIR"
+
+    def __post_init__(self) -> None:
+        """Raises ``SettingError`` for a token endpoint whose answers could be read on the way."""
+        if self.token_url is not None and in_the_open(self.token_url):
+            raise SettingError(f"{self.setting}_TOKEN_URL: tokens would travel for all to read: set an https URL.")
 
 
 class Granted(NamedTuple):
@@ -120,6 +125,6 @@ def _is_bearer(said: dict[str, Any]) -> bool:
 def _life(seconds: object) -> float:
     try:
         life = float(seconds) if isinstance(seconds, int | float | str) else 0.0  # some write it as text
-    except ValueError:
+    except (ValueError, OverflowError):
         return USUAL_LIFE
     return life if life > 0 else USUAL_LIFE

@@ -8,7 +8,7 @@ import pytest
 
 from service.access import hospital_servers, signing_keys
 from service.advisors import trusted
-from service.config import Access, Settings, Token, Url, Urls, load_settings
+from service.config import Access, Endpoint, Settings, Token, Url, Urls, load_settings
 from service.errors import SettingError
 from service.hospital.keys import make_key
 from service.hospital.tokens import BackendServices
@@ -81,6 +81,13 @@ def test_nothing_that_lets_us_in_travels_in_plain_text(url: str, access: Access,
             hospital_servers(settings)
     else:
         assert hospital_servers(settings).reads is not None
+
+
+def test_no_token_is_asked_for_in_plain_text(key_file: Path) -> None:
+    """A token endpoint on another machine needs https, however the FHIR server is reached."""
+    access = Access(client_id="candor", key_file=key_file, token_url=Endpoint("http://auth.hospital.example/token"))
+    with pytest.raises(SettingError, match="CANDOR_FHIR_TOKEN_URL: tokens would travel for all to read"):
+        hospital_servers(Settings(fhir_url=URL, fhir=access))
 
 
 def test_no_token_is_lent_in_plain_text() -> None:

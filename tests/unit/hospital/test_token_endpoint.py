@@ -87,6 +87,7 @@ async def test_an_assertion_says_who_we_are(respx_mock: respx.MockRouter, client
         ({"expires_in": -1}, 300),
         ({"expires_in": "soon"}, 300),
         ({"expires_in": None}, 300),
+        ({"expires_in": 10**400}, 300),
     ],
 )
 async def test_how_long_a_token_lives(
