@@ -9,7 +9,7 @@ import os
 import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -126,6 +126,18 @@ class Settings:
 
     bulk_group: str | None = None  # the Group that is exported; ``None``: everybody
     discovery_full_days: Positive = 7  # between runs that look through everybody
+
+    smtp_host: str | None = None  # takes the mail that tells of a search of the whole hospital
+    smtp_port: Port = 587
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_ca_file: Path | None = None
+    smtp_user: str | None = None
+    smtp_password: str | None = field(default=None, repr=False)
+    smtp_from: str | None = None
+    smtp_to: str | None = None  # addresses with commas between them
+    webhook_url: Endpoint | None = None  # is told of it too
+    webhook_token: Token | None = field(default=None, repr=False)
+    report_language: Literal["en", "fr"] = "en"
 
     max_body_bytes: Positive = 32 * 1024 * 1024
     max_entries: Positive = 20_000

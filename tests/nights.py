@@ -6,17 +6,17 @@ tonight = report({"Patient/a": complete_chart()}, before={"Patient/a": complete_
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
-from service.discovery.model import Ended, Facts, Selection
+from service.discovery.model import Ended, Facts, Selection, Uncoded
 from service.discovery.report import make_report
 from service.fhir.coverage import tally
 from service.fhir.read import located_in
 from service.screening.document import Document, document, encode
 from service.screening.patient import Screener
 from service.screening.stored import decode
-from tests.builders import SampleChart
+from tests.builders import SampleChart, complete_chart, observation, quantity
 from tests.verdicts import AS_OF, shipped_reader, shipped_study
 
 People = Mapping[str, SampleChart | str]  # by reference: the chart, or the code of what failed
@@ -58,3 +58,35 @@ def _end(patient: str, of: SampleChart | str, as_of: str) -> Ended:
     if isinstance(of, str):
         return Ended(patient, None, of)
     return Ended(patient, night(of, as_of, patient), None, tally(located_in(of.bundle()), shipped_study()))
+
+
+def eventful() -> dict[str, Any]:
+    """Return the report of a night in which everything happened that a report tells of."""
+    whole = complete_chart()
+    low = observation("777-3", "49 10*9/L", "2026-11-12", id="plt-2", meta={"versionId": "1"})
+    local = {"coding": [{"system": "https://lab.hospital.example", "code": "PLT"}], "text": "Plaquettes"}
+    tonight: People = {
+        "Patient/back": whole.add(low | {"valueQuantity": quantity("180 10*9/L"), "meta": {"versionId": "2"}}),
+        "Patient/dead": whole.elements("patient", deceasedDateTime="2026-11-20"),
+        "Patient/<i>new</i>": whole.drop("dlco").add(observation(local, "250 G/L")).value("crp", "3 zorgs"),
+        "Patient/later": "try-later",
+        "Patient/less": whole.drop("platelets"),
+        "Patient/low": whole.add(low),
+        "Patient/same": whole,
+    }
+    before: People = {
+        "Patient/back": whole.add(low),
+        "Patient/dead": whole,
+        "Patient/gone": whole,
+        "Patient/less": whole,
+        "Patient/low": whole,
+        "Patient/same": whole,
+    }
+    selection = Selection(
+        seen=1000,
+        patients=sorted(tonight),
+        unread=["Condition.ndjson:7", "Observation.ndjson.gz"],
+        uncoded=Uncoded(conditions=3, of=90, sampled=True),
+    )
+    since = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)
+    return report(tonight, before=before, selection=selection, since=since)

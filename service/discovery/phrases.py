@@ -20,6 +20,7 @@ class Phrases(NamedTuple):
     seen: str
     selected: str
     screened: str
+    not_permitted: str
     seconds: str
     uncoded: str
     uncoded_of: str
@@ -78,6 +79,7 @@ ENGLISH = Phrases(
     seen="People in the source",
     selected="Picked by the entry rule",
     screened="Screened",
+    not_permitted="Must not be screened",
     seconds="Seconds",
     uncoded="Conditions without a code",
     uncoded_of="{conditions} of {of}{samples}: a disease that stands in words only is not found",
@@ -137,6 +139,7 @@ FRENCH = Phrases(
     seen="Personnes dans la source",
     selected="Retenues par la règle d'entrée",
     screened="Examinées",
+    not_permitted="Ne doivent pas être examinées",
     seconds="Secondes",
     uncoded="Diagnostics sans code",
     uncoded_of="{conditions} sur {of}{samples} : une maladie écrite en toutes lettres seulement n'est pas trouvée",
@@ -199,9 +202,9 @@ FRENCH = Phrases(
     no_unit="aucune",
     nothing_of="Rien n'a été trouvé de : {notions}. Si l'hôpital a de telles données, "
     "il manque la correspondance de leurs codes.",
-    mail_subject="{study} : {new} nouveaux, {changed} changés, {lost} sortis de la liste",
-    mail="La recherche pour {study} du {day} est terminée : {new} nouveaux sur la liste, {changed} changés, "
-    "{lost} sortis.",
+    mail_subject="{study} : nouveaux {new}, changés {changed}, sortis de la liste {lost}",
+    mail="La recherche pour {study} du {day} est terminée. Nouveaux sur la liste : {new} ; changés : {changed} ; "
+    "sortis : {lost}.",
     mail_link="Qui y a droit la trouve ici :",
 )
 

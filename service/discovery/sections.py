@@ -64,6 +64,8 @@ class Told:
         yield words.seen, "–" if report["seen"] is None else str(report["seen"])
         yield words.selected, str(report["selected"])
         yield words.screened, str(report["screened"])
+        if report["not_permitted"]:
+            yield words.not_permitted, str(report["not_permitted"])
         yield words.seconds, str(report["seconds"])
         if (uncoded := report["uncoded_conditions"]) is not None:
             samples = words.in_samples if uncoded["sampled"] else ""

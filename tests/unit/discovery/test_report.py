@@ -169,6 +169,14 @@ def test_who_cannot_be_screened_any_more_is_off_the_list() -> None:
     assert told["screened"] == 0
 
 
+def test_who_must_not_be_screened_is_counted_and_not_named() -> None:
+    """Somebody who is opposed and was never on the list stands nowhere in the report."""
+    told = made([error("Patient/a", "not-permitted")], {})
+
+    assert told["not_permitted"] == 1
+    assert b"Patient/a" not in msgspec.json.encode(told)
+
+
 def test_who_could_not_be_screened_before_is_new() -> None:
     """Of an error nothing can be compared."""
     told = made([Ended("Patient/a", night(CHART))], {"Patient/a": error("Patient/a", "not-permitted").document or {}})
