@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from uuid import NAMESPACE_URL, uuid5
 
 from service import metrics
-from service.discovery.model import Found, Kept, Run
+from service.discovery.model import TRIGGER, Found, Kept, Run
 from service.eligibility.results import NotScreened, Screening
 from service.errors import Never, TryLater
 from service.screening.patient import Answer, Judged, Screener
 from service.work.keeping import to_keep
 
-TRIGGER = "discovery"
 POSTS = 4  # at a time
 HOPELESS = 10  # people in a row about whom nothing could be posted: the server is down
 NOT_POSTED = "not-posted"

@@ -13,6 +13,8 @@ from service.screening.document import Document
 from service.screening.patient import Judged
 from service.work.model import StoredScreening
 
+TRIGGER = "discovery"  # what asked for the results of a run
+
 
 class RunState(StrEnum):
     """Where a run stands."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Date, FromClause, and_, case, exists, literal, or_, select, tuple_
 
+from service.discovery.model import TRIGGER
 from service.store.tables import jobs, screenings
 from service.work.model import Claim, Kind
 
@@ -24,7 +25,7 @@ def superseded(connection: Connection, today: date, held: Claim) -> bool:
     """Whether a post has nothing to do any more: see ``Store.superseded``."""
     one, other = screenings.alias(), screenings.alias()
     posted = exists().where(jobs.c.screening == other.c.id, jobs.c.kind == Kind.POST)
-    later = and_(posted, _later(other, one, today))
+    later = and_(or_(posted, _of_a_run(other)), _later(other, one, today))
     found = select(other.c.id).where(
         one.c.id == held.screening, *_same(one, other), or_(later, _refused_since(other, one, today))
     )
@@ -52,5 +53,10 @@ def _refused_since(one: FromClause, other: FromClause, today: date) -> ColumnEle
     The hospital's own records refuse; of what a caller brought only an opposition does.
     """
     pulled = exists().where(jobs.c.screening == one.c.id, jobs.c.kind == Kind.SCREEN, jobs.c.patient.is_not(None))
-    refused = or_(one.c.error == NOT_PERMITTED, and_(one.c.error.is_not(None), pulled))
+    refused = or_(one.c.error == NOT_PERMITTED, and_(one.c.error.is_not(None), or_(pulled, _of_a_run(one))))
     return and_(refused, or_(one.c.created > other.c.created, _later(one, other, today)))
+
+
+def _of_a_run(one: FromClause) -> ColumnElement[bool]:
+    """Whether a search of the whole hospital made a result: of the hospital's own records, and posted without a job."""
+    return one.c.trigger == TRIGGER

@@ -101,3 +101,16 @@ async def test_a_refusal_for_an_earlier_day_counts_from_when_it_was_made(store: 
 
     assert await store.superseded(post) is True
     assert await listed(store) == []
+
+
+async def test_what_a_search_of_the_hospital_found_counts_as_posted_and_pulled(store: SqlStore) -> None:
+    """It posts without a job, so that nothing older is posted over it; whom it cannot screen is listed no more."""
+    before = await to_post(store, "before", as_of=YESTERDAY)
+    await keep(store, "night", as_of=TODAY, trigger="discovery")
+    late = await to_post(store, "late", as_of=YESTERDAY)
+    after = await to_post(store, "after", as_of=TODAY)
+    superseded = [await store.superseded(each) for each in (before, late, after)]
+    await keep(store, "refused", trigger="discovery", **UNREADABLE)
+
+    assert superseded == [True, True, False]
+    assert (await store.superseded(after), await listed(store)) == (True, [])
