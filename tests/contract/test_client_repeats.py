@@ -3,8 +3,6 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import httpx
 import pytest
@@ -15,7 +13,6 @@ from service.errors import Never, TryLater
 from service.hospital.breaker import Paused
 from service.hospital.client import FhirClient, Server
 from service.hospital.refusals import Conflict, Refused
-from service.retry_after import retry_after
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +20,6 @@ BASE = "https://fhir.hospital.example/r4"
 SERVER = Server(base=BASE)
 BUNDLE = {"resourceType": "Bundle", "type": "searchset"}
 PATIENT = {"resourceType": "Patient", "id": "p"}
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -76,24 +72,6 @@ async def test_a_short_wait_is_kept(respx_mock: respx.MockRouter) -> None:
             await client.read("Patient/p")
 
     assert time.monotonic() - started >= 1
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("120", 120.0),
-        (" 0 ", 0.0),
-        (format_datetime(NOW + timedelta(minutes=2), usegmt=True), 120.0),
-        ("Mon, 23 Nov 2026 12:00:30 -0000", 30.0),
-        (format_datetime(NOW - timedelta(minutes=2), usegmt=True), 0.0),
-        ("soon", None),
-        ("-5", None),
-        (None, None),
-    ],
-)
-def test_retry_after_is_read_as_seconds_or_date(header: str | None, seconds: float | None) -> None:
-    """Both forms of RFC 9110 are understood; a date gone by means now, anything else nothing."""
-    assert retry_after(header, NOW) == seconds
 
 
 @pytest.mark.parametrize("failure", [httpx.Response(503), httpx.ReadTimeout("x"), httpx.RemoteProtocolError("x")])

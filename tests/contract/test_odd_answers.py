@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -15,7 +14,6 @@ from service.hospital.client import FhirClient, Server
 from service.hospital.credentials import bearer
 from service.hospital.pages import all_pages
 from service.hospital.records import fetch_chart_resources
-from service.retry_after import retry_after
 from tests.hospital import ANSWERS, BASE, CONDITION, HEALTHY, PLAN, Answer, Hospital, ids, pull, record, searchset
 
 pytestmark = pytest.mark.anyio
@@ -78,17 +76,6 @@ async def test_half_a_character_in_a_link(respx_mock: respx.MockRouter) -> None:
         found = await all_pages(client, searchset(CONDITION, following="Condition?page=\ud800"))
 
     assert not found.complete
-
-
-def test_a_rest_in_no_time_zone_is_none() -> None:
-    """A date that no computer can hold asks for nothing."""
-    assert retry_after("Thu, 1 Jan 1970 00:00:00 99999999999999", datetime.now(UTC)) is None
-
-
-@pytest.mark.parametrize("header", ["Fri, 31 Dec 9999 23:59:59 -2359", "999999999"])
-def test_a_rest_of_centuries_is_a_day(header: str) -> None:
-    """Whoever waits for the server comes back tomorrow, though its clock is wrong."""
-    assert retry_after(header, datetime.now(UTC)) == timedelta(days=1).total_seconds()
 
 
 async def test_cookies_are_not_kept(respx_mock: respx.MockRouter) -> None:
