@@ -23,10 +23,13 @@ from service.api.service import Limits, Service
 from service.callers import bearers, check_callers, pseudonyms
 from service.config import Settings
 from service.errors import SettingError
+from service.discoveries import Discoveries
 from service.hospital.keys import jwks
 from service.hospital.origins import is_loopback
+from service.notices import Notices
 from service.screeners import mappings, screener
 from service.servers import entered, joining
+from service.store.run_store import SqlRuns
 from service.store.store import SqlStore, open_store
 from service.study.load import study_ids
 from service.triggers import triggers
@@ -64,7 +67,8 @@ def create_app(settings: Settings, store: SqlStore) -> FastAPI:
             lease = timedelta(seconds=settings.lease_seconds)
             kept = None if settings.retention_days is None else timedelta(days=settings.retention_days)
             told = triggers(settings, tuple(by_study), store, hospital.reads) if hospital.reads is not None else None
-            jobs = Jobs(store, by_study, told.look.run if told else None)
+            discoveries = Discoveries(settings, SqlRuns(store.database), hospital, by_study, Notices(settings))
+            jobs = Jobs(store, by_study, told.look.run if told else None, discoveries.run_job)
             crew = Worker(jobs, lease, settings.workers, kept)
             await stack.enter_async_context(crew.started())
             if told is not None and told.patrol is not None:
@@ -77,6 +81,7 @@ def create_app(settings: Settings, store: SqlStore) -> FastAPI:
                 worker=worker,
                 keys=keys,
                 desk=desk,
+                runs=discoveries.door(crew.wake),
                 cds=cds,
                 notices=told.notices(crew.wake) if told else None,
                 bearers=await stack.enter_async_context(bearers(settings)),

@@ -125,6 +125,7 @@ class Settings:
     subscription_poll_seconds: Positive = 300
 
     bulk_group: str | None = None  # the Group that is exported; ``None``: everybody
+    bulk_type_filter: str | None = None  # ``_typeFilter`` of exports; what it leaves out is not seen
     discovery_full_days: Positive = 7  # between runs that look through everybody
 
     smtp_host: str | None = None  # takes the mail that tells of a search of the whole hospital

@@ -24,7 +24,7 @@ from service.hospital.capabilities import Capabilities, read_capabilities
 from service.hospital.origins import Origin, absolute, in_the_open
 from service.hospital.ports import Credentials, Params, Resource
 from service.hospital.refusals import Refused, Unsent, refusal
-from service.hospital.transport import Reply, Tls, Transport
+from service.hospital.transport import Reply, Sink, Tls, Transport
 
 _FHIR_JSON = "application/fhir+json"
 _NO_FORM_SEARCH = {
@@ -201,6 +201,39 @@ class FhirClient:
         """Delete ``Type/id``."""
         await self._ask("DELETE", reference, f"deletion of {reference.partition('/')[0]}", repeatable=True)
 
+    async def call(self, method: str, link: str, what: str, headers: dict[str, str]) -> Reply:
+        """Ask for what is no resource, and return the answer whatever its status; as ``read`` otherwise."""
+        url = self._trusted(link)
+        again = _again(TryLater if method == "GET" else Unsent, self.server.seconds)
+        async for attempt in stamina.retry_context(
+            on=again, attempts=self.server.attempts, timeout=self.server.seconds
+        ):
+            with attempt:
+                return await self._send(method, url, what, headers, None)
+        raise AssertionError  # pragma: no cover - the loop above returns or raises
+
+    async def download(self, url: str, what: str, headers: dict[str, str], sink: Sink, *, token: bool) -> Reply:
+        """Get a file; with ``token``, which only this server is shown, in its own name. Nothing is repeated."""
+        if not token or self.server.credentials is None:
+            return await self._transport.download(url, what, headers, sink)
+        shown = await self.server.credentials.header()
+        sent = headers | ({"Authorization": shown} if shown else {})
+        reply = await self._transport.download(self._trusted(url), what, sent, sink)
+        if reply.status != HTTPStatus.UNAUTHORIZED or shown is None:
+            return reply
+        if not await self.server.credentials.rejected(shown):
+            return reply
+        other = await self.server.credentials.header()
+        sent = headers | ({"Authorization": other} if other else {})
+        return await self._transport.download(self._trusted(url), what, sent, sink)
+
+    def _trusted(self, link: str) -> str:
+        """Return a link as a URL of this server. Raises ``Never`` for any other."""
+        url = absolute(self.base, link) if link else self.base
+        if not self._origin.covers(url):
+            raise Never(f"{self.host} sent a link to another server, which is not followed.")
+        return url
+
     async def _ask(
         self,
         method: str,
@@ -211,9 +244,7 @@ class FhirClient:
         *,
         repeatable: bool = False,
     ) -> Answer:
-        url = absolute(self.base, link) if link else self.base
-        if not self._origin.covers(url):
-            raise Never(f"{self.host} sent a link to another server, which is not followed.")
+        url = self._trusted(link)
         sent = {"Accept": _FHIR_JSON} | (headers or {})
         if content is not None:
             sent.setdefault("Content-Type", _FHIR_JSON)

@@ -78,6 +78,11 @@ def plan_for(study: Study, vocabulary: Vocabulary) -> Plan:
     return Plan(tuple(kind for kind in kinds if kind not in _BY_REFERENCE), _observation_codes(study), vocabulary)
 
 
+def exported_kinds(plan: Plan) -> tuple[str, ...]:
+    """Return the resource types that an export needs: what tells of others comes with them."""
+    return ("Patient", *plan.kinds, "Medication", "Provenance", "ResearchStudy")
+
+
 def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     """Give a long list in parts."""
     return (items[start : start + size] for start in range(0, len(items), size))

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -78,6 +78,18 @@ class Reply(NamedTuple):
     content: bytes
 
 
+class Sink(Protocol):
+    """Takes a body as it comes."""
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Whether the body of this answer is wanted."""
+        ...
+
+    def take(self, part: bytes) -> None:
+        """Take the next part."""
+        ...
+
+
 class Transport:
     """Sends single requests to one server, no more than ``connections`` at a time; use it as a context manager.
 
@@ -122,7 +134,26 @@ class Transport:
             span.set_attribute("http.response.status_code", reply.status)
         return reply
 
-    async def _sent(self, method: str, url: str, what: str, headers: Mapping[str, str], content: bytes | None) -> Reply:
+    async def download(self, url: str, what: str, headers: Mapping[str, str], sink: Sink) -> Reply:
+        """Get what may be larger than the memory: parts go to ``sink`` as they come, each within the time of a request.
+
+        Of an answer that the sink does not want (no 200 or 206) the reply holds the body. Raises as ``send``, and what
+        the sink raises.
+        """
+        with tracing.span(f"GET {what}", tracing.CLIENT), metrics.hospital() as outcome:
+            reply = await self._sent("GET", url, what, headers, None, sink)
+            outcome.append(str(reply.status))
+        return reply
+
+    async def _sent(
+        self,
+        method: str,
+        url: str,
+        what: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        sink: Sink | None = None,
+    ) -> Reply:
         host = urlsplit(url).hostname or ""
         try:
             request = self._http.build_request(method, url, content=content, headers=headers)
@@ -131,7 +162,7 @@ class Transport:
         async with self._free:
             trial = self._breaker.enter(host)
             try:
-                reply = await self._exchange(request)
+                reply = await (self._exchange(request) if sink is None else self._poured(request, sink))
                 self._learn(reply)
             except (TimeoutError, httpx.HTTPError, ssl.SSLError) as error:  # their texts may hold the URL
                 if (fault := _certificate_fault(error)) is not None:
@@ -161,6 +192,20 @@ class Transport:
                         break
             finally:
                 await response.aclose()
+        return Reply(response.status_code, response.headers, bytes(content))
+
+    async def _poured(self, request: httpx.Request, sink: Sink) -> Reply:
+        response = await self._http.send(request, stream=True)
+        content = bytearray()
+        try:
+            wanted = sink.begin(response.status_code, response.headers)
+            async for part in response.aiter_bytes():
+                if wanted:
+                    sink.take(part)
+                elif len(content) <= _MOST_BYTES:
+                    content += part
+        finally:
+            await response.aclose()
         return Reply(response.status_code, response.headers, bytes(content))
 
     def _learn(self, reply: Reply) -> None:

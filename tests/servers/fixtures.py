@@ -29,13 +29,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def hapi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the base URL of a HAPI FHIR R4 server of this test run's own; see README.md for how it behaves.
-
-    All tests share it: use identifiers of your own, and search with them.
-    """
-    run = tmp_path_factory.mktemp("hapi")
+@contextmanager
+def started_hapi(run: Path) -> Iterator[str]:
+    """Run a HAPI FHIR R4 server with a folder of its own, and give its base URL; see README.md for how it behaves."""
     port = free_port()
     started = subprocess.run(
         [HERE / "hapi/start.sh", str(port), "--search-cache-ms=0"],
@@ -49,6 +45,16 @@ def hapi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.fail(f"the HAPI server did not start:\n{started.stderr}")
     yield started.stdout.strip()
     os.kill(int((run / f"{port}.pid").read_text()), signal.SIGTERM)
+
+
+@pytest.fixture(scope="session")
+def hapi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the base URL of a HAPI server of this test run's own.
+
+    All tests share it: use identifiers of your own, and search with them.
+    """
+    with started_hapi(tmp_path_factory.mktemp("hapi")) as server:
+        yield server
 
 
 @contextmanager

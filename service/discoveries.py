@@ -1,0 +1,156 @@
+"""Discovery runs put together by the settings: where people are looked for, by which engine, and where results go."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from service.config import Settings
+from service.discovery.door import RunDoor, read_order
+from service.discovery.ending import Ending
+from service.discovery.model import Ended, Run, RunOrder
+from service.discovery.ports import People, RunLost, RunUnderWay, Told
+from service.discovery.run import Discovery
+from service.discovery.sections import Report
+from service.errors import InputError, TryLater
+from service.hospital.bulk import Wish
+from service.hospital.bulk_people import BulkPeople
+from service.hospital.plan import exported_kinds, plan_for
+from service.hospital.rest_people import RestPeople
+from service.notices import Notices
+from service.population.people import LocalPeople
+from service.screeners import mappings
+from service.screening.document import encode
+from service.screening.patient import Screener
+from service.servers import Clients, entered, joining
+from service.store.run_store import SqlRuns
+from service.store.store import SqlStore
+from service.study.load import load_vocabulary
+from service.work.failures import reason_of
+from service.work.model import Claim
+from service.work.ports import StoreDown
+
+REST, BULK = "rest", "bulk"
+AGAIN = 30.0  # seconds until a run whose holder is gone without a word is asked for again
+
+log = structlog.get_logger()
+
+
+def untold(stage: str, done: int, total: int | None) -> None:
+    """Hear of progress, and tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discoveries:
+    """Runs of all studies, over open servers and an open store."""
+
+    settings: Settings
+    runs: SqlRuns
+    clients: Clients
+    screeners: Mapping[str, Screener]  # by study, joined to the servers
+    notices: Notices
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """Where people can be looked for besides folders."""
+        return frozenset({REST, BULK} if self.clients.reads is not None else ())
+
+    def door(self, wake: Callable[[], None]) -> RunDoor:
+        """Return what takes in runs that callers ask for; ``wake`` tells the worker."""
+        rules = {study: each.study.rulebook.hash for study, each in self.screeners.items()}
+        return RunDoor(self.runs, rules, self.sources, wake)
+
+    async def run_job(self, claim: Claim) -> None:
+        """Carry out the run that a job is about. Raises ``TryLater``, ``LeaseLost`` and ``StoreDown``."""
+        order = read_order(claim.payload)
+        try:
+            await self.run(claim.screening, order, resume=False, told=untold)
+        except RunUnderWay as error:  # this very one, by a process that is gone or not
+            raise TryLater(str(error), AGAIN) from None
+        except RunLost:
+            log.warning("run-lost")
+
+    async def run(self, id_: str, order: RunOrder, *, resume: bool, told: Told) -> tuple[Run, Report]:
+        """Begin or resume a run, and carry it out; return it with its report.
+
+        Raises ``InputError``, ``SettingError``, ``TryLater``, ``Never``, ``RunUnderWay``, ``RunLost``, ``StoreDown``.
+        """
+        screener = self.screeners[order.study]
+        lease = timedelta(seconds=self.settings.lease_seconds)
+        if await self.runs.whole_is_due(order.study, timedelta(days=self.settings.discovery_full_days)):
+            order = msgspec.structs.replace(order, full=True)
+        run = await self.runs.begin(id_, order, screener.study.rulebook.hash, lease, resume=resume)
+        discovery = Discovery(self.runs, Ending(self._telling(screener, run.order)), lease)
+        try:
+            report = await discovery.carry_out(run, self._people(run, screener), told)
+        except (TryLater, RunLost, StoreDown):
+            raise
+        except Exception as error:
+            await self.runs.fail(run, reason_of(error))
+            raise
+        shutil.rmtree(self._work(run), ignore_errors=True)
+        await self.notices.tell(report)
+        return run, report
+
+    async def write_results(self, run: Run, file: Path) -> None:
+        """Write the documents of a run's people as NDJSON. Raises ``InputError`` where the file takes none."""
+
+        def write(ended: Iterable[Ended], _: object) -> None:
+            with file.open("wb") as out:
+                out.writelines(encode(each.document) + b"\n" for each in ended if each.document is not None)
+
+        try:
+            await self.runs.told(run, write)
+        except OSError as error:
+            raise InputError(f"{file} cannot be written: {error.strerror}.", "results-unwritable") from None
+
+    def _telling(self, screener: Screener, order: RunOrder) -> Screener:
+        """Return what posts results: nothing is told of a run that is only tried."""
+        return replace(screener, results=None) if order.dry_run else screener
+
+    def _people(self, run: Run, screener: Screener) -> People:
+        order, work = run.order, self._work(run)
+        if order.source not in (REST, BULK):
+            return self._folder(order, screener, order.source, work=work)
+        if self.clients.reads is None:
+            raise InputError(
+                "No hospital server is configured: set CANDOR_FHIR_URL, or name a folder.", "no-hospital-server"
+            )
+        vocabulary = load_vocabulary(mappings(self.settings), self.settings.site)
+        rest = RestPeople(screener, self.clients.reads, vocabulary, since=run.since)
+        if order.source == REST:
+            return rest
+        wish = Wish(
+            exported_kinds(plan_for(screener.study, vocabulary)),
+            self.settings.bulk_group,
+            run.since,
+            self.settings.bulk_type_filter,
+        )
+        local = partial(self._folder, order, screener, work=work)
+        return BulkPeople(self.clients.reads, work / "export", wish, local, rest)
+
+    def _folder(self, order: RunOrder, screener: Screener, folder: str | Path, *, work: Path) -> People:
+        if order.engine == "spark":
+            from service.spark.people import SparkPeople  # noqa: PLC0415 - of an extra
+
+            return SparkPeople(screener, folder, work=self.settings.home / "spark")
+        return LocalPeople(screener, Path(folder), work / "selected", whole_count=order.whole_count)
+
+    def _work(self, run: Run) -> Path:
+        return self.settings.home / "runs" / run.id
+
+
+@asynccontextmanager
+async def opened(settings: Settings, store: SqlStore, screeners: Mapping[str, Screener]) -> AsyncIterator[Discoveries]:
+    """Give the runs of a command that does nothing else."""
+    async with entered(settings) as clients, joining(settings, clients, store) as join:
+        joined = {study: join(each) for study, each in screeners.items()}
+        yield Discoveries(settings, SqlRuns(store.database), clients, joined, Notices(settings))

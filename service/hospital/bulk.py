@@ -1,0 +1,187 @@
+"""A Bulk Data export (HL7 FHIR Bulk Data Access 2): asked for, waited for, and fetched into a folder.
+
+What is asked for is remembered in the folder, so that a run that breaks off goes on with the same export.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+
+from service.discovery.ports import Told
+from service.errors import Never, NotFhirError, ServerError, TryLater
+from service.fhir.decode import decode
+from service.hospital.bulk_files import Files, Missing
+from service.hospital.client import FhirClient, query
+from service.hospital.refusals import GONE, Refused, refusal
+from service.hospital.searches import keeps
+from service.hospital.transport import Reply
+from service.retry_after import retry_after
+
+_KICK_OFF = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
+_POLL = {"Accept": "application/json", "Cache-Control": "no-cache"}
+_BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY}
+_FIRST, _LONGEST = 1.0, 900.0  # seconds between two looks
+_PATIENCE = 24 * 3600.0  # seconds that an export may take
+
+log = structlog.get_logger()
+
+
+class Wish(NamedTuple):
+    """What to export."""
+
+    kinds: Sequence[str]
+    group: str | None = None  # of whom; ``None``: of everybody
+    since: datetime | None = None  # what changed at or after that
+    filters: str | None = None  # ``_typeFilter``, as the site sets it
+
+
+class Exported(NamedTuple):
+    """What came of it: files in the folder."""
+
+    until: datetime | None  # the server's transactionTime: what changed later is for the next export
+    unread: list[str]  # files that could not be had, and errors that the server tells
+
+
+class _State(msgspec.Struct):
+    """What is remembered in the folder."""
+
+    poll: str
+
+
+class Export:
+    """Exports into one folder."""
+
+    def __init__(
+        self,
+        client: FhirClient,
+        folder: Path,
+        wish: Wish,
+        told: Told,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._client, self._folder, self._wish, self._told, self._sleep = client, folder, wish, told, sleep
+        self._kept = folder / "export.json"
+
+    async def run(self) -> Exported:
+        """Export, and fetch every file; files that are there already are not fetched again.
+
+        Raises ``TryLater``, ``Never``, and ``SettingError`` where the disk is full.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        poll = self._remembered() or await self._kick_off()
+        try:
+            manifest = await self._manifest(poll)
+        except Refused as error:
+            if error.status not in GONE:
+                raise
+            poll = await self._kick_off()  # the server has forgotten the one before
+            manifest = await self._manifest(poll)
+        files = Files(self._client, self._folder, self._told, self._sleep)
+        try:
+            unread = await files.fetch(manifest)
+        except Missing:  # links expire: the manifest tells new ones
+            unread = await files.fetch(await self._manifest(poll), last=True)
+        await self._forget(poll)
+        return Exported(_moment(manifest.get("transactionTime")), unread)
+
+    async def _kick_off(self) -> str:
+        """Ask for the export; a server that refuses a parameter is asked without. Return where to look for it."""
+        ways = self._ways([kind for kind in self._wish.kinds if await keeps(self._client, kind)])
+        for number, params in enumerate(ways):
+            try:
+                poll = await self._asked(params)
+            except Refused as error:
+                if error.status != HTTPStatus.BAD_REQUEST or number == len(ways) - 1:
+                    raise
+            else:
+                self._kept.write_bytes(msgspec.json.encode(_State(poll)))
+                return poll
+        raise AssertionError  # pragma: no cover - the last way returned or raised
+
+    def _ways(self, kinds: Sequence[str]) -> list[list[tuple[str, str]]]:
+        least = [("_outputFormat", "application/fhir+ndjson")]
+        if self._wish.since is not None:
+            at = self._wish.since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            least.append(("_since", at))
+        typed = [*least, ("_type", ",".join(kinds))]
+        filtered = [[*typed, ("_typeFilter", self._wish.filters)]] if self._wish.filters else []
+        return [*filtered, typed, least]
+
+    async def _asked(self, params: list[tuple[str, str]]) -> str:
+        place = "$export" if self._wish.group is None else f"Group/{self._wish.group}/$export"
+        what = "start of an export"
+        reply = await self._client.call("GET", f"{place}?{query(params)}", what, dict(_KICK_OFF))
+        if reply.status != HTTPStatus.ACCEPTED:
+            raise self._refusal(reply, what)
+        poll = reply.headers.get("content-location")
+        if not poll or not self._client.follows(poll):
+            raise Never(
+                f"{self._client.host} started an export and named no place of its own for it: set CANDOR_FHIR_URL to "
+                "the address that the server gives itself."
+            )
+        return poll
+
+    async def _manifest(self, poll: str) -> dict[str, Any]:
+        """Wait until the export is there. Raises ``Refused`` with 404 or 410 where the server knows of none."""
+        waited, pause, what = 0.0, _FIRST, "status of an export"
+        while True:
+            reply = await self._client.call("GET", poll, what, dict(_POLL))
+            if reply.status == HTTPStatus.OK:
+                return self._read(reply)
+            if reply.status != HTTPStatus.ACCEPTED and reply.status not in _BUSY:
+                raise self._refusal(reply, what)
+            self._told("export", int(waited), None)
+            wait = retry_after(reply.headers.get("retry-after"), datetime.now(UTC))
+            wait = min(pause if wait is None else max(wait, _FIRST), _LONGEST)
+            waited, pause = waited + wait, pause * 2
+            if waited > _PATIENCE:
+                raise TryLater(f"{self._client.host} did not finish an export in a day.")
+            await self._sleep(wait)
+
+    def _read(self, reply: Reply) -> dict[str, Any]:
+        try:
+            manifest = msgspec.json.decode(reply.content)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            manifest = None
+        if isinstance(manifest, dict) and isinstance(manifest.get("output"), list):
+            return manifest
+        raise Never(f"{self._client.host} answered the status of an export with no manifest.")
+
+    def _refusal(self, reply: Reply, what: str) -> ServerError:
+        try:
+            body = decode(reply.content) if reply.content else None
+        except NotFhirError:
+            body = None
+        return refusal(reply.status, what, self._client.host, body, reply.headers)
+
+    def _remembered(self) -> str | None:
+        """Return where the export is that was asked for before."""
+        try:
+            poll = msgspec.json.decode(self._kept.read_bytes(), type=_State).poll
+        except (OSError, msgspec.MsgspecError):
+            return None
+        return poll if self._client.follows(poll) else None
+
+    async def _forget(self, poll: str) -> None:
+        """Let the server delete the files; it does so some day without being told."""
+        try:
+            await self._client.call("DELETE", poll, "deletion of an export", {"Accept": "application/json"})
+        except ServerError as error:
+            log.warning("export-not-deleted", error=type(error).__name__)
+        self._kept.unlink(missing_ok=True)
+
+
+def _moment(written: object) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(written) if isinstance(written, str) else None
+    except ValueError:
+        return None
+    return at if at is not None and at.tzinfo is not None else None

@@ -1,0 +1,110 @@
+"""People of a FHIR server: found by searches, and each screened by the hospital connection: the port ``People``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import date, datetime
+
+from service.discovery.model import Found, Selection, Uncoded
+from service.discovery.ports import Told
+from service.eligibility.entry import entry_of
+from service.eligibility.results import NotScreened
+from service.eligibility.vocabulary import Vocabulary
+from service.errors import InputError, Never, TryLater
+from service.fhir.coverage import tally
+from service.hospital.client import FhirClient
+from service.hospital.entry_search import EntrySearch
+from service.hospital.refusals import TURNED_AWAY, Refused
+from service.screening.patient import Judged, Screener
+
+_AHEAD = 2  # people under way for each permitted connection: while one is judged others are fetched
+_HOPELESS = 10  # people in a row whom the server does not give: it is down
+
+
+class RestPeople:
+    """The hospital's server, asked as politely as it is for one patient."""
+
+    source, engine = "rest", "local"
+
+    def __init__(
+        self, screener: Screener, client: FhirClient, vocabulary: Vocabulary, *, since: datetime | None
+    ) -> None:
+        """``since``: only records that changed at or after that are looked through for people."""
+        self._screener, self._client, self._since = screener, client, since
+        self._search = EntrySearch(client, screener.study, vocabulary)
+        self._failures = 0
+
+    async def select(self, known: frozenset[str], told: Told) -> Selection:
+        """Find whom the entry rule names; everybody known is taken, and who is not there fails when screened.
+
+        In what changed since the last run, older items of a person are not seen: any new one is enough.
+        """
+        told("select", 0, None)
+        entry = entry_of(self._screener.study)
+        if entry is None:
+            return Selection(seen=None, patients=sorted(known | await self._search.everybody()))
+        found = await self._search.find(entry, self._since)
+        named = {
+            patient
+            for patient, concepts in found.concepts.items()
+            if entry.lets_in(concepts) or (self._since is not None and concepts)
+        }
+        seen, conditions, uncoded = await asyncio.gather(
+            self._search.counted("Patient"),
+            self._search.counted("Condition"),
+            self._search.counted("Condition", ("code:missing", "true")),
+        )
+        told("select", 1, 1)
+        return Selection(
+            seen=seen,
+            patients=sorted(known | named | found.members),
+            unread=found.unread,
+            uncoded=None if conditions is None or uncoded is None else Uncoded(uncoded, conditions, sampled=False),
+            until=found.until,
+        )
+
+    async def screened(self, patients: Sequence[str], as_of: date, told: Told) -> AsyncIterator[Found]:  # noqa: ARG002 - who keeps the ends tells
+        """Give each of them with the result; no more connections are used than the server permits.
+
+        Raises ``TryLater`` where the server is down, and ``Never`` where it lets us in no more.
+        """
+        waiting, under_way = iter(patients), set[asyncio.Task[Found]]()
+        try:
+            while True:
+                for patient in waiting:
+                    under_way.add(asyncio.create_task(self._screened(patient, as_of)))
+                    if len(under_way) >= self._client.server.connections * _AHEAD:
+                        break
+                if not under_way:
+                    return
+                done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    yield task.result()
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _screened(self, patient: str, as_of: date) -> Found:
+        assert self._screener.records is not None  # noqa: S101 - there is a client
+        try:
+            pulled = await self._screener.records.fetch(patient)
+        except InputError as error:
+            self._failures = 0
+            return Found(patient, Judged(NotScreened(patient, error.code, str(error)), None))
+        except TryLater:
+            self._failures += 1
+            if self._failures >= _HOPELESS:
+                raise
+            return Found(patient, None, "try-later")
+        except Never as error:
+            if isinstance(error, Refused) and error.status in TURNED_AWAY:
+                raise
+            return Found(patient, None, "server-refuses")
+        self._failures = 0
+        judged = await self._screener.judge_records(pulled, patient, as_of)
+        coverage = await asyncio.get_running_loop().run_in_executor(
+            self._screener.worker, tally, pulled.resources, self._screener.study
+        )
+        return Found(patient, judged, None, coverage)
