@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
+
 from service.errors import SettingError
-
-try:
-    from pyspark import SparkContext
-    from pyspark.sql import SparkSession
-
-    _PANDAS = version("pandas")
-    version("pyarrow")
-except (ImportError, PackageNotFoundError) as error:
-    raise SettingError(
-        f"The engine spark needs the extra: pip install 'candor[spark]', and Java 17 ({error.name} is missing)."
-    ) from None
 
 _LINES = 2_000  # in one Arrow batch, which holds 2 GiB at most
 _OURS = {
@@ -41,10 +32,9 @@ _ALONE = {  # on this machine nobody else has business with it, and charts that 
 def session_for(given: SparkSession | None, master: str, work: Path | None) -> SparkSession:
     """Return a session with settings of its own in the Spark application that is given, submitted, or ours.
 
-    ``master`` and ``work``, where charts may lie meanwhile, count for one of ours. Raises ``SettingError``.
+    ``master`` and ``work``, where charts may lie meanwhile, count for one of ours, which stays as long as the process.
+    Raises ``SettingError``.
     """
-    if int(_PANDAS.partition(".")[0]) > 2:  # noqa: PLR2004
-        raise SettingError("The engine spark needs pandas before 3: pip install 'pandas<3'.")
     running = given or SparkSession.getActiveSession()
     session = (running or _start(master, work)).newSession()
     for name, value in _OURS.items():
