@@ -22,8 +22,8 @@ from service.api import create_api
 from service.api.service import Limits, Service
 from service.callers import bearers, check_callers, pseudonyms
 from service.config import Settings
-from service.errors import SettingError
 from service.discoveries import Discoveries
+from service.errors import SettingError
 from service.hospital.keys import jwks
 from service.hospital.origins import is_loopback
 from service.notices import Notices
