@@ -155,3 +155,53 @@ def test_a_criterion_of_another_form_is_one_of_other_rules(finding: Document | N
     before = other_rules(after | {"criteria": [*other, *rest]})
 
     assert [(each["criterion"], each["reason"]) for each in because(before, after)] == [(first["id"], "rules-changed")]
+
+
+def leaf(truth: str, source: str, reason: str | None = None) -> Document:
+    """Return a leaf with one record."""
+    return {
+        "op": "exists", "notion": "ild", "rule": "on record", "truth": truth, "reason": reason, "value": None,
+        "effective": None, "sources": [source], "notes": [],
+    }  # fmt: skip
+
+
+def judged(truth: str, *children: Document, op: str = "any-of", opened: str | None = None) -> Document:
+    """Return a document with one criterion."""
+    finding = {"op": op, "id": "X1", "truth": truth, "children": list(children)}
+    criterion = {"id": "X1", "truth": truth, "outcome": "open", "open": opened, "finding": finding}
+    return {"rules": {"hash": "sha256:1"}, "preconditions": [], "criteria": [criterion]}
+
+
+def sources(before: Document, after: Document) -> list[str | None]:
+    """Return the records that did it."""
+    return [each["source"] for each in because(before, after)]
+
+
+def test_what_turned_the_other_way_did_not_do_it() -> None:
+    """Of a combination that is true now, only what became true is named."""
+    before = judged("false", leaf("false", "a1"), leaf("unknown", "b1", "too-old"))
+
+    assert sources(before, judged("true", leaf("true", "a2"), leaf("false", "b2"))) == ["a2"]
+    assert sources(before, judged("unknown", leaf("unknown", "a2"), leaf("unknown", "b2", "not-confirmed"))) == ["a2"]
+
+
+def test_a_negation_is_turned_by_what_it_negates() -> None:
+    """Its part turns the other way, and is named."""
+    assert sources(judged("true", leaf("false", "a1"), op="not"), judged("false", leaf("true", "a2"), op="not")) == [
+        "a2"
+    ]
+
+
+def test_an_open_criterion_that_waits_for_something_else_names_all_that_changed() -> None:
+    """Its truth is the same: a leaf that is unknown for another reason may have done it, and one that is known now."""
+    before = judged(
+        "unknown", leaf("unknown", "a1", "no-record"), leaf("unknown", "b1", "too-old"), opened="to-confirm"
+    )
+    after = judged("unknown", leaf("false", "a2"), leaf("unknown", "b2", "not-confirmed"), opened="missing-data")
+
+    assert sources(before, after) == ["a2", "b2"]
+
+
+def test_a_record_that_is_asked_for_twice_is_named_once() -> None:
+    """A criterion may ask the same in two of its parts."""
+    assert sources(judged("false", *[leaf("false", "a1")] * 2), judged("true", *[leaf("true", "a2")] * 2)) == ["a2"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from service.eligibility.codes import Role
 from service.fhir.coverage import Tally, counted, merge, tally
 from service.fhir.read import located_in
 from service.fhir.references import Located
@@ -72,6 +74,14 @@ def test_a_longer_name_hides_those_inside_it() -> None:
     """Renal crisis of scleroderma is no systemic sclerosis by words, and a pressure of the lungs no blood pressure."""
     assert counts(condition({"text": "Crise rénale sclérodermique"})) == {"scleroderma_renal_crisis": (0, 1)}
     assert counts(condition({"text": "Sclérodermie systémique"})) == {"systemic_sclerosis": (0, 1)}
+    assert counts(observation(local(text="Creatinine renal clearance"), "90 mL/min")) == {"egfr": (0, 1)}
+    assert counts(condition({"text": "HIV infection"})) == {"hiv_condition": (0, 1)}
+    assert counts(condition({"text": "Infection"})) == {"infection": (0, 1)}
+
+
+def test_what_a_code_that_only_hints_is_called_is_no_name() -> None:
+    """Who is underweight need not be so thin."""
+    assert counts(condition({"text": "Underweight"})) == {}
 
 
 def test_words_count_where_the_record_has_the_right_type() -> None:
@@ -94,13 +104,25 @@ def test_a_known_code_beside_a_local_one_is_known() -> None:
     assert counts(observation(both, "250 10*9/L")) == {"platelets": (1, 0)}
 
 
+def test_a_local_code_that_the_site_has_mapped_is_known_whatever_it_is_called() -> None:
+    """Its words do not matter then."""
+    mapped = shipped_study().lexicon.with_site_codes({}, [(LOCAL, "X1", "loinc", "718-7")])
+    found = tally(located(observation(local(text="Plaquettes"), "12 g/dL")), replace(shipped_study(), lexicon=mapped))
+
+    assert found == {"hemoglobin": Tally(known_codes=1)}
+
+
 def test_components_count_and_a_record_counts_once() -> None:
     """A panel is known by its components, and is one record; those with local codes are found beside known ones."""
     blood = panel("85354-9", {"8480-6": "120 mm[Hg]", "8462-4": "75 mm[Hg]"})
     count = panel("58410-2", {"718-7": "12 g/dL"})
     count["component"] += [{"code": local(text="Plaquettes"), "valueQuantity": {"value": 250}}] * 2
 
+    twice = panel("58410-2", {"777-3": "250 10*9/L"})
+    twice["component"].append({"code": local(text="Plaquettes")})
+
     assert counts(blood) == {"blood_pressure": (1, 0)}
+    assert counts(twice) == {"platelets": (1, 0)}
     assert counts(count) == {"hemoglobin": (1, 0), "platelets": (0, 1)}
 
 
@@ -133,6 +155,14 @@ def test_units_that_cannot_be_read_are_counted_as_they_are_written() -> None:
 
     assert found["platelets"].unreadable_units == {"zillion": 2, "mg/dL": 1, "": 1, "Gpt/L-odd": 1}
     assert found["mrss"].unreadable_units == {}
+
+
+def test_a_value_in_another_unit_may_be_of_another_notion() -> None:
+    """A measured DLCO is a percentage of the predicted one only where it says so: its own unit is no fault."""
+    (uri, code), *_ = shipped_study().lexicon.codes_of("dlco_measured_uncorrected", [Role.MATCH])
+    found = tally(located(observation(f"{uri}|{code}", "6 mmol/min/kPa")), shipped_study())
+
+    assert found == {"dlco_percent_predicted": Tally(known_codes=1)}
 
 
 def test_a_unit_is_cut_and_their_number_has_an_end() -> None:
