@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 _REMEMBERED = 65_536  # distinct codings kept; charts repeat a few hundred, garbage must not fill the memory
 _CATEGORY = 3  # characters of an ICD category: both ends of a range are categories
+BLANKS = " \t\n\r\f\v\xa0"  # what may stand beside a code
 
 
 class Role(StrEnum):
@@ -76,10 +77,35 @@ class CodeSystem:
 
     def normalise(self, code: str) -> str:
         """The code in the one spelling that is compared."""
-        spelling = "".join(code.split()).translate(str.maketrans("", "", self.remove))
-        if self.upper_case:
+        spelling = code.strip(BLANKS)
+        if self.remove:
+            spelling = self._bare(spelling)
+        if self.upper_case and spelling.isascii():  # "ı" is no I
             spelling = spelling.upper()
         return spelling[:7] if self.match is Matching.SEVEN_CHARACTERS else spelling
+
+    def _bare(self, spelling: str) -> str:
+        """Without what is no part of a code; more than one such character inside the category makes it none."""
+        spelling = spelling.lstrip(self.remove + BLANKS)
+        nothing = str.maketrans("", "", self.remove + BLANKS)
+        bare = spelling.translate(nothing)
+        return bare if spelling[: _CATEGORY + 1].translate(nothing)[:_CATEGORY] == bare[:_CATEGORY] else spelling
+
+    def stem(self, code: str) -> Stem:
+        """How every spelling begins that means an entry with this code."""
+        code = self.normalise(code)
+        by_category = self.match is Matching.PREFIX and bool(self.remove)
+        whole = self.match in (Matching.EXACT, Matching.LISTED)
+        return Stem(code[:_CATEGORY] if by_category else code, whole, self.upper_case, self.remove)
+
+
+class Stem(NamedTuple):
+    """How all spellings of a code begin, blanks and ``remove`` before it left out."""
+
+    text: str
+    whole: bool  # nothing but blanks and ``remove`` follows
+    any_case: bool
+    remove: str  # one of these, or a blank, may stand inside
 
 
 class Lexicon:
@@ -144,6 +170,21 @@ class Lexicon:
                 codes[uri, code] = None
         return list(codes)
 
+    def stems(self, concepts: Iterable[str], roles: Collection[Role]) -> set[Stem]:
+        """How every code begins, in whatever spelling, that means one of the concepts in one of the roles."""
+        concepts = set(concepts)
+        found = set[Stem]()
+        for row in (row for concept in concepts for row in self.rows_of(concept) if row.role in roles):
+            system = self._systems[row.system]
+            if row.until is None:
+                found.update(system.stem(code) for code in (row.code, *self.listed_under(row)))
+            else:
+                found.update(Stem(text, False, system.upper_case, system.remove) for text in _tens(row.code, row.until))
+        for uri, code in self._site_codes:
+            if any(m.concept in concepts and m.role in roles for m in self.meanings(uri, code)):
+                found.add(Stem(code, True, False, ""))
+        return found
+
     def rows_of(self, concept: str) -> Sequence[CodeRow]:
         """The entries of a concept as its value set lists them."""
         return self._by_concept.get(concept, ())
@@ -165,7 +206,7 @@ class Lexicon:
         site = copy(self)
         site._keys = self._keys | {_without_blanks(uri): key for uri, key in aliases.items()}  # noqa: SLF001 - our copy
         site._site_codes = self._site_codes | {  # noqa: SLF001 - our copy
-            (_without_blanks(uri), code.strip()): (key, ours) for uri, code, key, ours in codes
+            (_without_blanks(uri), code.strip(BLANKS)): (key, ours) for uri, code, key, ours in codes
         }
         site._memory = {}  # noqa: SLF001 - our copy
         return site
@@ -174,7 +215,7 @@ class Lexicon:
         if not uri or not code:
             return ()
         uri = _without_blanks(uri)
-        if site_code := self._site_codes.get((uri, code.strip())):
+        if site_code := self._site_codes.get((uri, code.strip(BLANKS))):
             key, code = site_code
         elif (known := self._keys.get(uri)) is not None:
             key = known
@@ -223,3 +264,10 @@ class Lexicon:
 def _without_blanks(uri: str) -> str:
     """Real charts hold ``http: //snomed.info/sct``."""
     return "".join(uri.split())
+
+
+def _tens(first: str, last: str) -> Iterator[str]:
+    """``C0`` … ``C9`` of the range C00-C97: how the categories of a range begin."""
+    letters = (chr(letter) for letter in range(ord(first[0]), ord(last[0]) + 1))
+    pairs = (f"{letter}{digit}" for letter in letters for digit in "0123456789")
+    return (pair for pair in pairs if first[:2] <= pair <= last[:2])

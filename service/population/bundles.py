@@ -16,7 +16,7 @@ from service.fhir.read import located_in
 from service.fhir.references import Located, local_name, reference_in, relative, without_version
 
 BY_INDEX = -1
-_PATIENT = "Patient/"
+PATIENT = "Patient/"
 PERSONAL = frozenset({
     "AdverseEvent", "AllergyIntolerance", "Condition", "Consent", "Coverage", "DiagnosticReport", "Flag",
     "ImagingStudy", "MedicationAdministration", "MedicationRequest", "MedicationStatement", "Observation", "Patient",
@@ -119,11 +119,11 @@ def _owner_in_bundle(resource: Mapping[str, Any], full_url: object, aliases: Map
 
 def _owner(kind: str, identity: object, link: str | None, aliases: Mapping[str, str]) -> str:
     if kind == "Patient":
-        return f"{_PATIENT}{identity}" if isinstance(identity, str) and identity else ""
+        return f"{PATIENT}{identity}" if isinstance(identity, str) and identity else ""
     if link is None:
         return ""
     named = aliases.get(without_version(link)) or relative(link)
-    return named if named.startswith(_PATIENT) else ""
+    return named if named.startswith(PATIENT) else ""
 
 
 def _outline(resource: Mapping[str, Any]) -> Outline:

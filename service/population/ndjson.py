@@ -1,10 +1,11 @@
-"""Files and their lines as exports write them: blank lines, byte order marks, CRLF, gzip; no FHIR yet."""
+"""Files and their lines as exports write them: blank lines, byte order marks, CRLF, gzip, zstd; no FHIR yet."""
 
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
@@ -13,6 +14,8 @@ from service.fhir.decode import BYTE_ORDER_MARK
 
 LONGEST = 64 * 1024 * 1024  # bytes a line; longer ones are refused, so that no file can fill the memory
 READ_ERRORS = (OSError, EOFError, zlib.error)  # unreadable, or a damaged or truncated archive
+_BLOCK = 1024 * 1024
+PACKED = (".gz", ".zst")
 _TICK = 256  # lines between two reports of progress
 
 
@@ -26,22 +29,32 @@ class Line(NamedTuple):
 
 def kind_of(path: Path) -> str | None:
     """``json``, ``ndjson`` or, for a file that is neither by its name, None."""
-    name = path.name.lower().removesuffix(".gz")
+    name = unpacked_name(path).lower()
     if name.endswith((".ndjson", ".jsonl")):
         return "ndjson"
     return "json" if name.endswith(".json") else None
 
 
 def is_packed(path: Path) -> bool:
-    """Whether the file is compressed with gzip."""
-    return path.suffix.lower() == ".gz"
+    """Whether the file is compressed, with gzip or zstd."""
+    return path.suffix.lower() in PACKED
+
+
+def unpacked_name(path: Path) -> str:
+    """``Patient.ndjson`` of ``Patient.ndjson.gz``."""
+    return path.stem if is_packed(path) else path.name
 
 
 @contextmanager
 def open_file(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """Open for reading: the content, unpacked, and the file itself, whose position tells the progress."""
     with path.open("rb") as raw:
-        if is_packed(path):
+        if path.suffix.lower() == ".zst":
+            from service.population.zstd import Unpacked  # noqa: PLC0415 - loaded where it is needed
+
+            with io.BufferedReader(Unpacked(raw)) as content:
+                yield content, raw
+        elif is_packed(path):
             with gzip.GzipFile(fileobj=raw) as unpacked:
                 yield cast("BinaryIO", unpacked), raw
         else:
@@ -61,7 +74,7 @@ def read_lines(path: Path, progress: Callable[[int], None]) -> Iterator[Line]:
             if len(data) == LONGEST and not data.endswith(b"\n"):
                 offset += _skip_line(content)
                 yield Line(number, start, None)
-            elif text := _clean(data, start):
+            elif text := clean(data, start):
                 yield Line(number, start, text)
             if number % _TICK == 0:
                 position = raw.tell()
@@ -74,18 +87,31 @@ def read_line_at(path: Path, offset: int) -> bytes:
     """Return the line that begins there; the file must not be packed."""
     with path.open("rb") as file:
         file.seek(offset)
-        return _clean(file.readline(LONGEST), offset)
+        return clean(file.readline(LONGEST), offset)
 
 
 def read_document(path: Path) -> bytes:
     """Return a whole file, unpacked."""
     with open_file(path) as (content, _):
-        return _clean(content.read(), 0)
+        return clean(content.read(), 0)
 
 
 def line_number(path: Path, offset: int) -> int:
     """Return the number of the line that begins there in the unpacked content."""
-    return next(line.number for line in read_lines(path, lambda _: None) if line.offset == offset)
+    return line_numbers(path, [offset])[offset]
+
+
+def line_numbers(path: Path, offsets: Collection[int]) -> dict[int, int]:
+    """Return the numbers of the lines that begin there in the unpacked content; the file is read once."""
+    numbers: dict[int, int] = {}
+    position, line = 0, 1
+    with open_file(path) as (content, _):
+        for offset in sorted(offsets):
+            while position < offset and (data := content.read(min(_BLOCK, offset - position))):
+                position += len(data)
+                line += data.count(b"\n")
+            numbers[offset] = line
+    return numbers
 
 
 def unpack(path: Path, folder: Path) -> Path:
@@ -98,7 +124,8 @@ def unpack(path: Path, folder: Path) -> Path:
     return target
 
 
-def _clean(data: bytes, offset: int) -> bytes:
+def clean(data: bytes, offset: int) -> bytes:
+    """Return the text of a line or file that begins there, without a byte order mark and blanks around it."""
     return (data.removeprefix(BYTE_ORDER_MARK) if offset == 0 else data).strip()
 
 

@@ -45,8 +45,8 @@ class Reading:
         try:
             found = pieces(data, place)
         except NotFhirError as error:
-            named = _NAMED.findall(data)
-            self.withheld.update(f"Patient/{name.decode(errors='replace')}" for name in named)
+            named = named_in(data)
+            self.withheld |= named
             # A line is of whom it names, a cut file also of those beyond the cut; whole JSON may be no chart at all.
             self.refuse(place, str(error), anyones=error.code == "not-json" if place.line is None else not named)
             return []
@@ -80,3 +80,8 @@ class Reading:
         """Note what could not be read, and whether that may be of anybody."""
         self.unread[place] = why
         self.anyones |= anyones
+
+
+def named_in(data: bytes) -> set[str]:
+    """Return whom the references of a broken text name, as ``Patient/id``."""
+    return {f"Patient/{name.decode(errors='replace')}" for name in _NAMED.findall(data)}

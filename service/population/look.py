@@ -1,0 +1,164 @@
+"""The first pass: who has records that bring somebody in, and who takes part in a study.
+
+Only lines in which a code, a study or a Patient was found are parsed, and those of a sample.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from service.eligibility.codes import Lexicon
+from service.eligibility.entry import COUNTED
+from service.errors import NotFhirError
+from service.fhir.references import contained, identifiers, local_name, reference_in, relative
+from service.population import ndjson, patterns
+from service.population.bundles import BY_INDEX, Piece, Place, pieces
+from service.population.reading import named_in
+from service.population.scan import BLOCK, Hit, Sample, Scanner, Unit, lines
+
+_PATIENT_LINE = re.compile(rb'"resourceType"\s*:\s*"Patient"')
+_SOME = 100  # people of a unit told by name: they show what the ids of the source look like
+
+
+class Member(NamedTuple):
+    """Somebody takes part in a study."""
+
+    owner: str
+    study: str  # the reference to it
+    names: frozenset[str]  # its identifiers that stand beside the reference, or in a study inside the record
+
+
+@dataclass(slots=True)
+class Look:
+    """What a unit holds."""
+
+    people: int = 0  # Patients
+    conditions: int = 0  # in the sample
+    uncoded: int = 0  # of these
+    shown: dict[str, set[str]] = field(default_factory=dict)  # by owner, the concepts that count
+    members: list[Member] = field(default_factory=list)
+    studies: dict[str, frozenset[str]] = field(default_factory=dict)  # identifiers, by Type/id
+    named: set[str] = field(default_factory=set)  # by broken lines in which something was found
+    some: set[str] = field(default_factory=set)
+    fhir: bool = False
+
+
+@dataclass
+class Looking:
+    """Looks at one unit after the other; it travels to other processes."""
+
+    lexicon: Lexicon
+    concepts: frozenset[str]
+    sample: Sample
+    block: int = BLOCK
+
+    def __post_init__(self) -> None:
+        codes = patterns.of_stems(self.lexicon.stems(self.concepts, COUNTED))
+        found = [*codes, *patterns.ESCAPED, *patterns.STUDIES, patterns.PATIENTS]
+        self._database, self._patient = patterns.compiled(found), frozenset({len(found) - 1})
+
+    @cached_property
+    def _scanner(self) -> Scanner:
+        return Scanner([self._database])
+
+    def __call__(self, unit: Unit) -> Look:
+        """Look at a unit; what cannot be read is left to the second pass, which tells of it."""
+        look = Look()
+        try:
+            for hit in self._texts(unit):
+                self._look_at(hit, look)
+        except ndjson.READ_ERRORS:
+            pass
+        return look
+
+    def _texts(self, unit: Unit) -> Iterator[Hit]:
+        path = Path(unit.path)
+        if ndjson.kind_of(path) == "ndjson":
+            yield from lines(unit, self._scanner, sample=self.sample, block=self.block)
+        else:
+            yield Hit(0, ndjson.read_document(path), frozenset({-1}))
+
+    def _look_at(self, hit: Hit, look: Look) -> None:
+        data = ndjson.clean(hit.data or b"", hit.offset)
+        in_sample = self.sample.meets(hit.offset, 1)
+        if not data or (hit.patterns == self._patient and not in_sample and not _PATIENT_LINE.search(data)):
+            return
+        try:
+            found = pieces(data, Place(0, BY_INDEX, hit.offset))
+        except NotFhirError:
+            look.named |= named_in(data) if hit.patterns else set()
+            return
+        look.fhir = True
+        for piece in found:
+            if piece.owner and len(look.some) < _SOME:
+                look.some.add(piece.owner)
+            look.people += piece.kind == "Patient" and bool(piece.owner)
+            if hit.patterns != self._patient or in_sample:
+                self._look_into(piece, look, in_sample=in_sample)
+
+    def _look_into(self, piece: Piece, look: Look, *, in_sample: bool) -> None:
+        try:
+            records = piece.records()
+        except NotFhirError:  # what skimming passes over
+            return
+        for resource, full_url in records:
+            kind = resource["resourceType"]
+            if kind == "ResearchStudy" and (name := local_name(resource, full_url)):
+                look.studies[name] = frozenset(value for _, value in identifiers(resource))
+            if not piece.owner:
+                continue
+            if kind == "Condition" and in_sample:
+                look.conditions += 1
+                look.uncoded += not any(codings(resource.get("code")))
+            elif kind == "ResearchSubject":
+                look.members.append(member(piece.owner, resource))
+            elif kind == "Patient":
+                look.people += piece.kind == "Bundle"
+            if found := self.concepts & set(counted(resource, self.lexicon)):
+                look.shown.setdefault(piece.owner, set()).update(found)
+
+
+def counted(resource: Mapping[str, Any], lexicon: Lexicon) -> Iterator[str]:
+    """Yield the concepts of all codes of a record that bring somebody in."""
+    for system, code in codings(resource):
+        if isinstance(system, str):
+            yield from (meaning.concept for meaning in lexicon.meanings(system, code) if meaning.role in COUNTED)
+
+
+def codings(value: Any) -> Iterator[tuple[Any, str]]:
+    """Yield (system, code) wherever one stands."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if isinstance(code := part.get("code"), str) and code:
+                yield part.get("system"), code
+            waiting.extend(each for each in part.values() if isinstance(each, dict | list))
+        elif isinstance(part, list):
+            waiting.extend(part)
+
+
+def member(owner: str, subject: Mapping[str, Any]) -> Member:
+    """Return in which study a ResearchSubject says that somebody is."""
+    study = subject.get("study")
+    written = reference_in(study) or ""
+    inside = contained(subject, written) if written.startswith("#") else None
+    found = [*identifiers(study if isinstance(study, dict) else {}), *identifiers(inside or {})]
+    return Member(owner, relative(written), frozenset(value for _, value in found))
+
+
+def members_of(names: Iterable[str], looks: Iterable[Look]) -> set[str]:
+    """Return who may be in the study of these identifiers; also where it cannot be told of which one somebody is."""
+    looks, ours = list(looks), frozenset(names)
+    studies = {name: found for look in looks for name, found in look.studies.items()}
+    found = set[str]()
+    for each in (each for look in looks for each in look.members):
+        named = each.names | studies.get(each.study, frozenset())
+        if not named or not named.isdisjoint(ours):
+            found.add(each.owner)
+    return found

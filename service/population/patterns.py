@@ -1,0 +1,110 @@
+r"""What is looked for in the bytes of an export before anything of it is parsed, as patterns of hyperscan.
+
+They may find too much, never too little: what they find is parsed and judged exactly. A character of a code, an id or
+a key that is escaped by its number (``\u004d34``) is not spelled out here: any such line is parsed. How fast they
+are depends on their literals: many of at least four bytes that seldom end as the text does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from random import Random
+
+from service.eligibility.codes import BLANKS, Stem
+from service.population.bundles import PATIENT
+
+# Any byte but those of a word; of a word the last letter of an escape (\\t, \\n, \\r, \\f) may stand before a code.
+_BEFORE = rb"[^0-9A-Za-eg-mo-qsu-z]"
+_AFTER = rb"[^0-9A-Za-z]"
+
+# What may be escaped by number and matters: letters, digits, blanks, and these; not the <, > and & of a text that
+# some servers always write so.
+_SEEN_ESCAPED = " *+,-./:_"
+ESCAPED = (
+    rb"\\u00(?:0[9-dD]|20|2[a-fA-F]|3[0-9aA]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA]|[aA]0)",
+    rb"\\u202[01]",  # daggers
+)
+PATIENTS = rb'"Patient"'
+STUDIES = (rb'"ResearchSubject"', rb'"ResearchStudy"')
+SHARED = (rb'Medication"', rb'OperationOutcome"', rb'"Bundle"', rb"ResearchSubject", rb'ResearchStudy"')
+# A line that does not begin or does not end as an object does is broken; so is the next where that cannot be told.
+BROKEN = (rb"[^}]\n", rb"\n[^{]")
+
+_FEW = 300  # of fewer ids hyperscan makes a slower machine
+
+
+def of_stems(stems: Iterable[Stem]) -> list[bytes]:
+    """Return what finds every spelling of codes, in one order whatever the order of the stems."""
+    return sorted({pattern for stem in stems for pattern in _of_stem(stem)})
+
+
+def of_people(people: Collection[str], others: Iterable[str] = ()) -> list[bytes]:
+    """Return what finds the records of each ``Patient/id``, and the Patient itself, however a reference names them.
+
+    ``others`` are some more people of the source: they tell how much of an id is needed to tell it from the rest.
+    """
+    names = sorted(person.removeprefix(PATIENT) for person in people)
+    length = _telling({*names, *(other.removeprefix(PATIENT) for other in others)})
+    made_up = Random(0)  # noqa: S311 - no secret
+    padding = [f"{made_up.getrandbits(128):032x}" for _ in range(_FEW - len(names))]
+    written = {_begin(name, length) for name in [*names, *padding]}
+    return sorted(mark + text for text in written for mark in (b"/", b'"'))
+
+
+def compiled(patterns: Sequence[bytes]) -> bytes:
+    """Return a database of hyperscan that finds these; the number of a pattern is its place."""
+    import hyperscan  # noqa: PLC0415 - only the search of a whole export needs it
+
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    flags = [hyperscan.HS_FLAG_DOTALL] * len(patterns)
+    database.compile(expressions=list(patterns), ids=list(range(len(patterns))), elements=len(patterns), flags=flags)
+    return bytes(hyperscan.dumpb(database))
+
+
+def _of_stem(stem: Stem) -> Iterator[bytes]:
+    letters = [_character(each, any_case=stem.any_case) for each in stem.text]
+    after = _AFTER if stem.whole else b""
+    yield _BEFORE + b"".join(letters) + after
+    if stem.remove:  # at most one of these stands inside
+        inside = sorted({_raw(each) for each in stem.remove + BLANKS if each.isprintable() or not each.isascii()})
+        gap = b"(?:" + b"|".join([*inside, rb"\\[tnrf]"]) + b")"
+        for place in range(1, len(letters)):
+            yield _BEFORE + b"".join(letters[:place]) + gap + b"".join(letters[place:]) + after
+
+
+def _telling(names: Collection[str]) -> int:
+    """How many characters of an id tell nearly all from one another."""
+    for length in (6, 8, 10, 12, 16, 24, 36):
+        if len({name[:length] for name in names}) >= 0.99 * len(names):
+            return length
+    return max(map(len, names), default=0)
+
+
+def _begin(name: str, length: int) -> bytes:
+    """How an id begins; a short one stands whole, and nothing of an id follows."""
+    return b"".join(map(_character, name[:length])) + (rb"[^0-9A-Za-z.\-]" if len(name) <= length else b"")
+
+
+def _character(character: str, *, any_case: bool = False) -> bytes:
+    """As JSON may write it."""
+    if character.isascii() and character.isalnum():
+        both = any_case and character.isalpha()
+        return f"[{character.upper()}{character.lower()}]".encode() if both else character.encode()
+    if character == "/":
+        return rb"\\?/"
+    if character in _SEEN_ESCAPED:
+        return _raw(character)
+    forms = [_raw(character), _by_number(character)]
+    if character in '"\\':
+        forms = [b"\\\\" + _raw(character), forms[1]]
+    return b"(?:" + b"|".join(forms) + b")"
+
+
+def _raw(character: str) -> bytes:
+    return b"".join(rb"\x%02x" % byte for byte in character.encode(errors="surrogatepass"))
+
+
+def _by_number(character: str) -> bytes:
+    units = character.encode("utf-16-be", errors="surrogatepass").hex()
+    digits = [f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in units]
+    return "".join(rf"\\u{''.join(digits[i : i + 4])}" for i in range(0, len(digits), 4)).encode()
