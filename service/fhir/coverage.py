@@ -109,7 +109,7 @@ class _Counts:
             known, named = set[str](), set[str]()
             for part in _parts(resource, index):
                 concepts = self._concepts(part.about)
-                means = concepts | self._concepts(part.answer)
+                means = concepts | self._concepts(part.answer) if part.answer else concepts
                 known.update(notion.id for concept in means for notion in self._by_concept.get(concept, ()))
                 if not means:
                     named |= self._named(part.about)
@@ -140,7 +140,7 @@ class _Counts:
 
     def _unit_unread(self, quantity: object, concepts: set[str]) -> Iterator[str]:
         """Give the notions whose value cannot be compared for its unit."""
-        if not isinstance(quantity, dict) or quantity.get("value") is None:
+        if not concepts or not isinstance(quantity, dict) or quantity.get("value") is None:
             return
         unit, code = (written if said(written := quantity.get(name)) else None for name in ("unit", "code"))
         for notion in {each.id: each for concept in concepts for each in self._by_concept.get(concept, ())}.values():
@@ -157,25 +157,32 @@ def _counts(study: Study) -> _Counts:
 
 def _parts(resource: Resource, index: Index) -> Iterator[_Part]:
     """Give the record itself, and each component of an Observation."""
-    about = _objects(resource.get(path) for path in _ABOUT[resource["resourceType"]])
-    about += _objects(each.get("substance") for each in _objects([resource.get("reaction")]))
-    product = index.resolve(resource, resource.get("medicationReference"))
-    if product is not None:
-        held = (each.get("itemCodeableConcept") for each in _objects([product.get("ingredient")]))
-        about += _objects([product.get("code"), *held])
+    about = _objects(*[resource.get(path) for path in _ABOUT[resource["resourceType"]]])
+    if "reaction" in resource:
+        about += _objects(*[each.get("substance") for each in _objects(resource["reaction"])])
+    if "medicationReference" in resource:
+        product = index.resolve(resource, resource["medicationReference"]) or {}
+        held = [each.get("itemCodeableConcept") for each in _objects(product.get("ingredient"))]
+        about += _objects(product.get("code"), *held)
     yield _part(resource, about)
-    for component in _objects([resource.get("component")]):
-        yield _part(component, _objects([component.get("code")]))
+    if "component" in resource:
+        for component in _objects(resource["component"]):
+            yield _part(component, _objects(component.get("code")))
 
 
 def _part(holder: Resource, about: list[dict[str, Any]]) -> _Part:
-    return _Part(about, _objects([holder.get("valueCodeableConcept")]), holder.get("valueQuantity"))
+    return _Part(about, _objects(holder.get("valueCodeableConcept")), holder.get("valueQuantity"))
 
 
-def _objects(values: Iterable[Any]) -> list[dict[str, Any]]:
+def _objects(*values: Any) -> list[dict[str, Any]]:
     """Return the JSON objects, of lists and of what stands alone."""
-    flat = (each for value in values for each in (value if isinstance(value, list) else [value]))
-    return [each for each in flat if isinstance(each, dict)]
+    found = []
+    for value in values:
+        if isinstance(value, dict):
+            found.append(value)
+        elif isinstance(value, list):
+            found += [each for each in value if isinstance(each, dict)]
+    return found
 
 
 def _unit_of(quantity: Any) -> str:
