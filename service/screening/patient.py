@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from service.eligibility.chart import Chart, Person, Warning_
-from service.eligibility.results import NotScreened, Screening
+from service.eligibility.results import OPPOSITION, NotScreened, Screening
 from service.eligibility.screen import screen
 from service.eligibility.study import Study
 from service.errors import InputError, ServerError
@@ -75,7 +75,8 @@ class Screener:
         except InputError as error:
             return Judged(NotScreened(patient, error.code, str(error)), None)
         chart.incomplete_types |= pulled.failed
-        chart.incomplete |= pulled.incomplete
+        if pulled.incomplete:  # what is missing may be an opposition
+            chart.incomplete, chart.incomplete_types = True, chart.incomplete_types | OPPOSITION
         return self._judge(chart, lambda: pulled.resources, as_of)
 
     def screen_bundle(self, bundle: Resource, as_of: date) -> Result:
