@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from service.eligibility.codes import Lexicon
-from service.eligibility.entry import COUNTED
+from service.eligibility.entry import COUNTED, Entry
 from service.errors import NotFhirError
 from service.fhir.references import contained, identifiers, local_name, reference_in, relative
 from service.population import ndjson, patterns
@@ -22,6 +22,7 @@ from service.population.reading import named_in
 from service.population.scan import BLOCK, Hit, Sample, Scanner, Unit, lines
 
 _PATIENT_LINE = re.compile(rb'"resourceType"\s*:\s*"Patient"')
+_USUAL_PATIENT = b'{"resourceType":"Patient",'
 _SOME = 100  # people of a unit told by name: they show what the ids of the source look like
 
 
@@ -60,10 +61,10 @@ class Looking:
     def __post_init__(self) -> None:
         codes = patterns.of_stems(self.lexicon.stems(self.concepts, COUNTED))
         found = [*codes, *patterns.ESCAPED, *patterns.STUDIES, patterns.PATIENTS]
-        self._database, self._patient = patterns.compiled(found), frozenset({len(found) - 1})
+        self._database, self.patient = patterns.compiled(found), frozenset({len(found) - 1})
 
     @cached_property
-    def _scanner(self) -> Scanner:
+    def scanner(self) -> Scanner:
         return Scanner([self._database])
 
     def __call__(self, unit: Unit) -> Look:
@@ -79,14 +80,20 @@ class Looking:
     def _texts(self, unit: Unit) -> Iterator[Hit]:
         path = Path(unit.path)
         if ndjson.kind_of(path) == "ndjson":
-            yield from lines(unit, self._scanner, sample=self.sample, block=self.block)
+            yield from lines(unit, self.scanner, sample=self.sample, block=self.block)
         else:
             yield Hit(0, ndjson.read_document(path), frozenset({-1}))
 
     def _look_at(self, hit: Hit, look: Look) -> None:
         data = ndjson.clean(hit.data or b"", hit.offset)
         in_sample = self.sample.meets(hit.offset, 1)
-        if not data or (hit.patterns == self._patient and not in_sample and not _PATIENT_LINE.search(data)):
+        if hit.patterns == self.patient and not in_sample:
+            if data.startswith(_USUAL_PATIENT):
+                look.people += 1
+                return
+            if not _PATIENT_LINE.search(data):
+                return
+        if not data:
             return
         try:
             found = pieces(data, Place(0, BY_INDEX, hit.offset))
@@ -98,10 +105,11 @@ class Looking:
             if piece.owner and len(look.some) < _SOME:
                 look.some.add(piece.owner)
             look.people += piece.kind == "Patient" and bool(piece.owner)
-            if hit.patterns != self._patient or in_sample:
-                self._look_into(piece, look, in_sample=in_sample)
+            if hit.patterns != self.patient or in_sample:
+                self.look_into(piece, look, in_sample=in_sample)
 
-    def _look_into(self, piece: Piece, look: Look, *, in_sample: bool) -> None:
+    def look_into(self, piece: Piece, look: Look, *, in_sample: bool) -> None:
+        """Note what the records of a piece show."""
         try:
             records = piece.records()
         except NotFhirError:  # what skimming passes over
@@ -150,6 +158,16 @@ def member(owner: str, subject: Mapping[str, Any]) -> Member:
     inside = contained(subject, written) if written.startswith("#") else None
     found = [*identifiers(study if isinstance(study, dict) else {}), *identifiers(inside or {})]
     return Member(owner, relative(written), frozenset(value for _, value in found))
+
+
+def chosen(entry: Entry, looks: Iterable[Look]) -> set[str]:
+    """Return whom the entry lets in, and whom broken lines name that may be about it."""
+    looks, shown = list(looks), dict[str, set[str]]()
+    for look in looks:
+        for owner, concepts in look.shown.items():
+            shown.setdefault(owner, set()).update(concepts)
+    named = set[str]().union(*(look.named for look in looks))
+    return named | {owner for owner, concepts in shown.items() if entry.lets_in(concepts)}
 
 
 def members_of(names: Iterable[str], looks: Iterable[Look]) -> set[str]:

@@ -18,7 +18,7 @@ from service.eligibility.entry import Entry, entry_of
 from service.errors import InputError
 from service.fhir.coverage import tally
 from service.population.files import find_files, nothing_in
-from service.population.look import Look, Looking, codings, members_of
+from service.population.look import Look, Looking, chosen, codings, members_of
 from service.population.reading import PatientRecords
 from service.population.scan import BLOCK, Sample
 from service.population.selected import UNIT, Selected
@@ -89,9 +89,9 @@ class LocalPeople:
             for unit, look in zip(selected.units, those.map(looking, selected.units), strict=True):
                 looks.append(look)
                 told("select", unit.weight)
-            chosen = _chosen(entry, looks) | members_of(self._screener.study.record.identifiers.values(), looks)
+            wanted = known | chosen(entry, looks)
+            wanted |= members_of(self._screener.study.record.identifiers.values(), looks)
             people, some = sum(look.people for look in looks), set[str]().union(*(look.some for look in looks))
-            wanted = known | chosen
             selected.fill(wanted, some, len(wanted) / max(people, 1), those, partial(told, "select"))
         if not any(look.fhir for look in looks) and self._sample.size:
             raise nothing_in("There is no FHIR JSON in the source.", "no-fhir", selected.unread)
@@ -146,16 +146,6 @@ class LocalPeople:
         except Exception as bug:  # noqa: BLE001 - one chart stops nothing; what it says could hold clinical values
             log.warning("patient-unreadable", error=type(bug).__name__)
             return Found(chart.patient, None, "patient-unreadable")
-
-
-def _chosen(entry: Entry, looks: Sequence[Look]) -> set[str]:
-    """Return whom the entry lets in, and whom broken lines name that may be about it."""
-    shown: dict[str, set[str]] = {}
-    for look in looks:
-        for owner, concepts in look.shown.items():
-            shown.setdefault(owner, set()).update(concepts)
-    named = set[str]().union(*(look.named for look in looks))
-    return named | {owner for owner, concepts in shown.items() if entry.lets_in(concepts)}
 
 
 def _none_is_none(charts: Iterator[PatientRecords]) -> Iterator[PatientRecords]:
