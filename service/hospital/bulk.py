@@ -29,6 +29,7 @@ _KICK_OFF = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
 _POLL = {"Accept": "application/json", "Cache-Control": "no-cache"}
 _BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY}
 _FIRST, _LONGEST = 1.0, 900.0  # seconds between two looks
+_SETTLE = 5.0  # seconds: a small export is there then, and whoever looks earlier may be told to wait for minutes
 _PATIENCE = 24 * 3600.0  # seconds that an export may take
 
 log = structlog.get_logger()
@@ -103,6 +104,7 @@ class Export:
                     raise
             else:
                 self._kept.write_bytes(msgspec.json.encode(_State(poll)))
+                await self._sleep(_SETTLE)
                 return poll
         raise AssertionError  # pragma: no cover - the last way returned or raised
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from service.demo import charts
+from tests.verdicts import as_json
 
 DAY = "2026-11-23"
 SHARE = 1.2  # of the time of an undisturbed run: some kills come when it has just ended
@@ -27,7 +28,7 @@ def export(folder: Path, copies: int) -> None:
     """Write each sample chart so many times, as files of one type each."""
     files: defaultdict[str, list[str]] = defaultdict(list)
     for bundle in charts().values():
-        text = json.dumps(bundle)
+        text = as_json(bundle).decode()
         (patient,) = (r["id"] for r in map(_resource, bundle["entry"]) if r["resourceType"] == "Patient")
         for number in range(copies):
             for entry in json.loads(text.replace(patient, f"{patient}-{number}"))["entry"]:
