@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 _REMEMBERED = 65_536  # distinct codings kept; charts repeat a few hundred, garbage must not fill the memory
-_CATEGORY = 3  # characters of an ICD category: both ends of a range are categories
+CATEGORY = 3  # characters of an ICD category: both ends of a range are categories
 BLANKS = " \t\n\r\f\v\xa0"  # what may stand beside a code
 
 
@@ -89,14 +89,16 @@ class CodeSystem:
         spelling = spelling.lstrip(self.remove + BLANKS)
         nothing = str.maketrans("", "", self.remove + BLANKS)
         bare = spelling.translate(nothing)
-        return bare if spelling[: _CATEGORY + 1].translate(nothing)[:_CATEGORY] == bare[:_CATEGORY] else spelling
+        return bare if spelling[: CATEGORY + 1].translate(nothing)[:CATEGORY] == bare[:CATEGORY] else spelling
 
     def stem(self, code: str) -> Stem:
         """How every spelling begins that means an entry with this code."""
         code = self.normalise(code)
         by_category = self.match is Matching.PREFIX and bool(self.remove)
         whole = self.match in (Matching.EXACT, Matching.LISTED)
-        return Stem(code[:_CATEGORY] if by_category else code, whole, self.upper_case, self.remove)
+        # A category of digits alone also stands in many a number.
+        short = CATEGORY + code[:CATEGORY].isdigit()
+        return Stem(code[:short] if by_category else code, whole, self.upper_case, self.remove)
 
 
 class Stem(NamedTuple):
@@ -105,7 +107,7 @@ class Stem(NamedTuple):
     text: str
     whole: bool  # nothing but blanks and ``remove`` follows
     any_case: bool
-    remove: str  # one of these, or a blank, may stand inside
+    remove: str  # one of these, or a blank, may stand inside the category, any number of them after it
 
 
 class Lexicon:
@@ -234,7 +236,7 @@ class Lexicon:
                 shorter = self._entries.get((system.key, code[:length]), ())
                 yield from (row.meaning for row in shorter if row.descendants)
             for row in self._ranges.get(system.key, ()):
-                if row.code <= code[:_CATEGORY] <= str(row.until) and not code.startswith(row.excepts):
+                if row.code <= code[:CATEGORY] <= str(row.until) and not code.startswith(row.excepts):
                     yield row.meaning
         elif system.match is Matching.LISTED:
             yield from self._inherited(system.key, code)

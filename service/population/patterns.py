@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from random import Random
 
-from service.eligibility.codes import BLANKS, Stem
+from service.eligibility.codes import BLANKS, CATEGORY, Stem
 from service.population.bundles import PATIENT
 
 # Any byte but those of a word; of a word the last letter of an escape (\\t, \\n, \\r, \\f) may stand before a code.
@@ -62,12 +62,15 @@ def compiled(patterns: Sequence[bytes]) -> bytes:
 
 
 def _of_stem(stem: Stem) -> Iterator[bytes]:
-    letters = [_character(each, any_case=stem.any_case) for each in stem.text]
-    after = _AFTER if stem.whole else b""
-    yield _BEFORE + b"".join(letters) + after
-    if stem.remove:  # at most one of these stands inside
+    written = [_character(each, any_case=stem.any_case) for each in stem.text]
+    if not stem.remove:
+        yield _BEFORE + b"".join(written) + (_AFTER if stem.whole else b"")
+    else:
+        letters, more = written[:CATEGORY], written[CATEGORY:]
         inside = sorted({_raw(each) for each in stem.remove + BLANKS if each.isprintable() or not each.isascii()})
         gap = b"(?:" + b"|".join([*inside, rb"\\[tnrf]"]) + b")"
+        after = b"".join(gap + b"*" + each for each in more)
+        yield _BEFORE + b"".join(letters) + after
         for place in range(1, len(letters)):
             yield _BEFORE + b"".join(letters[:place]) + gap + b"".join(letters[place:]) + after
 

@@ -15,7 +15,6 @@ import structlog
 from service.discovery.model import Found, Selection, Uncoded
 from service.discovery.ports import Told
 from service.eligibility.entry import Entry, entry_of
-from service.errors import InputError
 from service.fhir.coverage import tally
 from service.population.files import find_files, nothing_in
 from service.population.look import Look, Looking, chosen, codings, members_of
@@ -123,15 +122,15 @@ class LocalPeople:
 
     def _charts(self, patients: frozenset[str], told: Tell) -> Iterator[PatientRecords]:
         if self._entry is None:
-            source = open_source(self._folder)
+            charts = open_source(self._folder).patients()
         elif self._selected is not None and patients <= self._selected.present:
-            source = self._selected.source()
+            charts = self._selected.charts()
         else:  # a run that is resumed
             selected = self._open()
             with workers(self._processes) as those:
                 selected.fill(patients, (), 0.0, those, partial(told, "collect"))
-            source = selected.source()
-        return (chart for chart in _none_is_none(source.patients()) if chart.patient in patients)
+            charts = selected.charts()
+        return (chart for chart in charts if chart.patient in patients)
 
     def _open(self) -> Selected:
         files, passed_over = find_files(self._folder)
@@ -146,15 +145,6 @@ class LocalPeople:
         except Exception as bug:  # noqa: BLE001 - one chart stops nothing; what it says could hold clinical values
             log.warning("patient-unreadable", error=type(bug).__name__)
             return Found(chart.patient, None, "patient-unreadable")
-
-
-def _none_is_none(charts: Iterator[PatientRecords]) -> Iterator[PatientRecords]:
-    """A source of nobody is no error here: whom it had is gone."""
-    try:
-        yield from charts
-    except InputError as error:
-        if error.code not in {"no-fhir", "no-patient"}:
-            raise
 
 
 async def _off_loop(work: Callable[[Tell], T], told: Told, total: int | None = None) -> T:

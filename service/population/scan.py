@@ -156,9 +156,9 @@ def _whole_lines(  # noqa: C901 - one loop over what a file may hold
         else:
             cut = buffer.rfind(b"\n", filled, filled + size) + 1
             filled += size
-        if not size and filled and failed is None:  # the last line has no end
-            buffer[filled] = 0x0A
-            cut = filled = filled + 1
+        if not size and filled and failed is None:  # the last line has no end, and looks broken by the blank
+            buffer[filled : filled + 2] = b" \n"
+            cut = filled = filled + 2
         if cut:
             if whole := _before_end(unit, base, buffer, cut):
                 yield base, buffer, whole

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -15,6 +15,7 @@ from service.errors import TryLater
 from service.population import ndjson
 from service.population.files import Unread
 from service.population.pick import Picked, Picking, written
+from service.population.reading import PatientRecords
 from service.population.scan import BLOCK, Sample, Unit
 from service.population.sources import Source
 from service.population.workers import Workers
@@ -101,8 +102,8 @@ class Selected:
         self.present = set[str]().union(*(found.present for found in self._picked))
         self.unread = self.passed_over + self._unread()
 
-    def source(self) -> Source:
-        """Return the smaller source; what could not be written may be anybody's."""
+    def charts(self) -> Iterator[PatientRecords]:
+        """Yield the charts of the smaller source; what could not be written may be anybody's."""
         files: dict[Path, None] = {}
         for unit, picked in zip(self.units, self._picked, strict=True):
             if picked.whole:
@@ -115,7 +116,7 @@ class Selected:
             for each in picked.refused
             if not each.written and not picked.whole
         ]
-        return Source(list(files), self.passed_over + lost)
+        return Source(list(files), self.passed_over + lost).patients() if self.present else iter(())
 
     def _unread(self) -> list[Unread]:
         found: dict[int, list[tuple[int | None, str]]] = {}
