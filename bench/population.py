@@ -115,8 +115,10 @@ def run(tool: str, folder: Path) -> tuple[Cost, bytes]:
     """Run a tool over an export, as if for the first time; return what it costs, and its documents or people."""
     with TemporaryDirectory(dir=folder.parent) as home:
         out, results = Path(home) / "out", Path(home) / "results"
+        # Installed programs are compiled; the comparison, which comes first, compiles ours.
+        compiled = {"PYTHONPYCACHEPREFIX": str(folder.parent / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}
         with out.open("wb") as file:
-            cost = watched(command(tool, str(folder), str(results)), file, CANDOR_HOME=home)
+            cost = watched(command(tool, str(folder), str(results)), file, CANDOR_HOME=home, **compiled)
         return cost, (results if results.exists() else out).read_bytes()
 
 
