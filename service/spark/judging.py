@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -13,13 +14,16 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from service.eligibility.results import NotScreened
 from service.fhir.coverage import Tally, tally
 from service.population.bundles import Piece, Place
+from service.population.patterns import ESCAPED, compiled, of_people
 from service.population.reading import Reading
+from service.population.scan import Scanner
 from service.screening.document import document, encode
 from service.screening.patient import Screener
 from service.screening.ports import Pulled
-from service.spark.rows import Batches, Lines, heard, said
+from service.spark.rows import Batches, Lines, heard, places_found, said
 from service.work.orders import PostOrder
 
+_MOST_PATTERNS = 20_000  # of people; of more every line is skimmed
 OWNER, ORDER = "owner", ("file", "start", "line")
 PICKED = "owner string, file int, start long, line int, certain boolean, decoded boolean, content binary"
 _TYPES = pa.schema([
@@ -39,11 +43,16 @@ class Verdict(NamedTuple):
     coverage: dict[str, Tally] = {}  # noqa: RUF012 - by notion; never changed
 
 
-def pick(batches: Batches, numbers: Mapping[str, int], owners: Collection[str]) -> Batches:
-    """Yield the texts of these people, by owner; of a Bundle that person's records, decoded."""
-    lines, reading = Lines(numbers), Reading(keep=lambda _: None)
+def pick(batches: Batches, numbers: Mapping[str, int], owners: frozenset[str], some: frozenset[str]) -> Batches:
+    """Yield the texts of these people, by owner; of a Bundle that person's records, decoded.
+
+    ``some`` are people of the source, who show what its ids look like.
+    """
+    lines, reading, scanner = Lines(numbers), Reading(keep=lambda _: None), _scanner(owners, some)
     for batch in batches:
-        pieces = (piece for place, data in lines.of(batch) for piece in reading.pieces(data, place))
+        texts = list(lines.of(batch))
+        found = places_found([data or b"" for _, data in texts], scanner) if scanner else range(len(texts))
+        pieces = (piece for index in sorted(found) for piece in reading.pieces(texts[index][1], texts[index][0]))
         rows = [_row(piece) for piece in pieces if piece.owner in owners]
         if rows:
             columns = zip(_TYPES, zip(*rows, strict=True), strict=True)
@@ -57,6 +66,14 @@ def judge(batches: Batches, screener: Screener, reading: Reading, as_of: date) -
         found = [_piece(*row) for row in theirs]
         if any(piece.certain for piece in found):
             yield said([_verdict(owner, found, screener, reading, as_of)])
+
+
+@lru_cache(maxsize=1)  # a process on an executor works for many parts
+def _scanner(owners: frozenset[str], some: frozenset[str]) -> Scanner | None:
+    """Return what finds lines that may be of these people; ``None``: they are too many."""
+    if len(owners) > _MOST_PATTERNS:
+        return None
+    return Scanner([compiled([*of_people(owners, some), *ESCAPED])])
 
 
 def _row(piece: Piece) -> tuple[Any, ...]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from service.eligibility.entry import entry_of
 from service.eligibility.study import Study
-from service.fhir.references import identifiers, local_name
 from service.population.bundles import Piece, Place
 from service.population.files import Unread, nothing_in
+from service.population.look import chosen, members_of
 from service.population.reading import Reading
-from service.spark.looking import Look, Member
+from service.spark.looking import Look
 from service.spark.texts import File
 
 
@@ -21,50 +20,39 @@ class Looked:
 
     def __init__(self, looks: Sequence[Look], files: Sequence[File], passed_over: Sequence[Unread]) -> None:
         """Put the looks together. Raises ``InputError``: ``no-fhir`` or ``no-patient``."""
-        self.people = sum(look.people for look in looks)
-        self.conditions = sum(look.conditions for look in looks)
-        self.uncoded = sum(look.uncoded for look in looks)
+        self._held = [look.held for look in looks]
+        self.people, self.conditions, self.uncoded = (
+            sum(counts)
+            for counts in zip(*((held.people, held.conditions, held.uncoded) for held in self._held), strict=True)
+        )
+        self.some = set[str]().union(*(held.some for held in self._held))
         self.present = set[str]().union(*(look.present for look in looks))
-        self.doubtful = set[str]().union(*(look.doubtful for look in looks))
-        self._shown = defaultdict[str, set[str]](set)
-        for owner, concepts in chain.from_iterable(look.shown.items() for look in looks):
-            self._shown[owner] |= concepts
-        self._members = [member for look in looks for member in look.members]
+        # Whoever is named by records beside somebody else's, or by broken lines alone, may have no chart.
+        self.doubtful = set[str]().union(*(look.doubtful | look.held.named for look in looks))
         self.unread = [*passed_over, *_unread(looks, files)]
-        self._studies: dict[str, frozenset[str]] = {}  # identifiers, by Type/id
-        self.reading = self._read(looks, anyones=bool(passed_over))
-        if not self.reading.fhir:
+        if not any(held.fhir for held in self._held):
             raise nothing_in("There is no FHIR JSON in the source.", "no-fhir", self.unread)
-        if not any(look.anybody for look in looks):
+        if not self.some:
             raise nothing_in("The source holds no patient.", "no-patient", self.unread)
+        self.reading = _reading(looks, anyones=bool(passed_over))
 
     def chosen(self, study: Study) -> set[str]:
         """Return whom the study looks for, and who may take part in it."""
         entry = entry_of(study)
         if entry is None:
             return set(self.present)
-        let_in = {owner for owner, concepts in self._shown.items() if entry.lets_in(concepts)}
-        ours = frozenset(study.record.identifiers.values())
-        return let_in | {member.owner for member in self._members if self._may_be_in(member, ours)}
+        return chosen(entry, self._held) | members_of(study.record.identifiers.values(), self._held)
 
-    def _may_be_in(self, member: Member, ours: frozenset[str]) -> bool:
-        """Whether somebody is in our study; also where it cannot be told of which one."""
-        names = member.identifiers | self._studies.get(member.study, frozenset())
-        return not names or not names.isdisjoint(ours)
 
-    def _read(self, looks: Iterable[Look], *, anyones: bool) -> Reading:
-        """Return what all charts have to know, as one reader of the whole source has it."""
-        reading = Reading(anyones=anyones)
-        for look in looks:
-            reading.withheld |= look.withheld
-            reading.anyones |= look.anyones
-            reading.fhir |= look.fhir
-        records = sorted(chain.from_iterable(look.shared for look in looks), key=lambda each: _order(each[0]))
-        for place, kind, located in records:
-            reading.shared.keep(Piece("", kind, [located], place))
-            if kind == "ResearchStudy" and (name := local_name(*located)):
-                self._studies[name] = frozenset(value for _, value in identifiers(located[0]))
-        return reading
+def _reading(looks: Sequence[Look], *, anyones: bool) -> Reading:
+    """Return what all charts have to know, as one reader of the whole source has it."""
+    reading = Reading(anyones=anyones or any(look.anyones for look in looks))
+    reading.withheld = set[str]().union(*(look.withheld for look in looks))
+    for place, kind, located in sorted(
+        chain.from_iterable(look.shared for look in looks), key=lambda it: _order(it[0])
+    ):
+        reading.shared.keep(Piece("", kind, [located], place))
+    return reading
 
 
 def _order(place: Place) -> tuple[int, int, int]:

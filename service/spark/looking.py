@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
 
 from service import __version__
 from service.eligibility.codes import Lexicon
-from service.eligibility.entry import COUNTED
-from service.errors import NotFhirError
-from service.fhir.references import Located, contained, identifiers, reference_in, relative
+from service.fhir.references import Located
+from service.population import look as local
 from service.population.bundles import Piece, Place
-from service.population.reading import Reading
+from service.population.reading import Reading, named_in
+from service.population.scan import Sample
 from service.population.shared import needed
-from service.spark.rows import Batches, Lines, said
+from service.spark.rows import Batches, Lines, places_found, said
 
-Resource = Mapping[str, Any]
+_ALL, _ONE_IN = 1_000, 100  # lines of a block that are in the sample: the first, and one of so many
+_SOME = 100  # people of a part told by name: they show what the ids of the source look like
 
 
 class Wanted(NamedTuple):
@@ -25,14 +27,7 @@ class Wanted(NamedTuple):
     lexicon: Lexicon
     concepts: frozenset[str] | None  # ``None``: everybody
     known: frozenset[str]  # Patient/id: are they in the source?
-
-
-class Member(NamedTuple):
-    """Somebody takes part in a study."""
-
-    owner: str
-    study: str  # the reference to it
-    identifiers: frozenset[str]  # that stand beside the reference, or in a study inside the record
+    whole_count: bool  # of Conditions without a code, not in a sample
 
 
 @dataclass(slots=True)
@@ -41,19 +36,13 @@ class Look:
 
     version: str = __version__
     lines: dict[tuple[int, int], int] = field(default_factory=dict)  # by file and start of the block
-    people: int = 0  # Patients
-    anybody: bool = False  # who may have a chart
-    conditions: int = 0
-    uncoded: int = 0
-    shown: dict[str, set[str]] = field(default_factory=dict)  # by owner, the concepts that count
-    members: list[Member] = field(default_factory=list)
-    doubtful: set[str] = field(default_factory=set)  # who has records beside somebody else's: maybe no chart
+    held: local.Look = field(default_factory=local.Look)
     present: set[str] = field(default_factory=set)  # of those who are wanted, who has a chart
+    doubtful: set[str] = field(default_factory=set)  # who has records beside somebody else's: maybe no chart
     shared: list[tuple[Place, str, Located]] = field(default_factory=list)  # records that are nobody's, with their type
     unread: dict[Place, str] = field(default_factory=dict)
     withheld: set[str] = field(default_factory=set)
     anyones: bool = False
-    fhir: bool = False
 
     def keep(self, piece: Piece) -> None:
         """Keep what ``Shared`` keeps, for the one that gets it all."""
@@ -62,71 +51,44 @@ class Look:
 
 
 def look(batches: Batches, numbers: Mapping[str, int], wanted: Wanted) -> Batches:
-    """Yield one ``Look`` at all texts."""
-    seen, lines = Look(), Lines(numbers)
-    reading = Reading(keep=seen.keep)
+    """Yield one ``Look`` at all texts: each is skimmed, and looked into where a code or a study is found."""
+    seen, lines, looking = Look(), Lines(numbers), _looking(wanted.lexicon, wanted.concepts or frozenset())
+    held, reading = seen.held, Reading(keep=seen.keep)
     for batch in batches:
-        for place, data in lines.of(batch):
-            for piece in reading.pieces(data, place):
-                if piece.owner:
-                    _look_at(piece, wanted, seen)
-                else:
-                    reading.nobodys(piece)
-    seen.lines, seen.unread, seen.withheld = lines.counts, reading.unread, reading.withheld
-    seen.anyones, seen.fhir = reading.anyones, reading.fhir
+        texts = list(lines.of(batch))
+        found = places_found([data or b"" for _, data in texts], looking.scanner, but=looking.patient)
+        for index, (place, data) in enumerate(texts):
+            pieces = reading.pieces(data, place)
+            if not pieces and data and (index in found or places_found([data], looking.scanner)):
+                held.named |= named_in(data)
+            for piece in pieces:
+                _note(piece, wanted, seen, reading)
+                in_sample = piece.kind == "Condition" and _in_sample(place, whole=wanted.whole_count)
+                if in_sample or index in found or place.line is None:
+                    looking.look_into(piece, held, in_sample=in_sample)
+    held.fhir, seen.lines = reading.fhir, lines.counts
+    seen.unread, seen.withheld, seen.anyones = reading.unread, reading.withheld, reading.anyones
     yield said([seen])
 
 
-def _look_at(piece: Piece, wanted: Wanted, seen: Look) -> None:
-    owner = piece.owner
-    seen.people += piece.kind == "Patient"
+def _note(piece: Piece, wanted: Wanted, seen: Look, reading: Reading) -> None:
+    owner, held = piece.owner, seen.held
+    if not owner:
+        reading.nobodys(piece)
+        return
+    held.people += piece.kind == "Patient"
     if not piece.certain:
         seen.doubtful.add(owner)
     elif wanted.concepts is None or owner in wanted.known:
         seen.present.add(owner)
-    seen.anybody |= piece.certain
-    try:
-        records = piece.records()
-    except NotFhirError:  # the second pass tells it of those who are screened
-        return
-    for resource, _ in records:
-        kind = resource["resourceType"]
-        if kind == "Patient":
-            seen.people += piece.kind == "Bundle"
-        elif kind == "ResearchSubject":
-            seen.members.append(_member(owner, resource))
-        elif kind == "Condition":
-            seen.conditions += 1
-            seen.uncoded += not any(_codings(resource.get("code")))
-        if wanted.concepts:
-            found = {concept for coding in _codings(resource) for concept in _meant(coding, wanted.lexicon)}
-            if found := found & wanted.concepts:
-                seen.shown.setdefault(owner, set()).update(found)
+    if piece.certain and len(held.some) < _SOME:
+        held.some.add(owner)
 
 
-def _meant(coding: tuple[Any, str], lexicon: Lexicon) -> Iterator[str]:
-    system, code = coding
-    if isinstance(system, str):
-        yield from (meaning.concept for meaning in lexicon.meanings(system, code) if meaning.role in COUNTED)
+def _in_sample(place: Place, *, whole: bool) -> bool:
+    return whole or place.line is None or place.line <= _ALL or place.line % _ONE_IN == 0
 
 
-def _codings(value: Any) -> Iterator[tuple[Any, str]]:
-    """Yield (system, code) wherever one stands."""
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            if isinstance(code := part.get("code"), str) and code:
-                yield part.get("system"), code
-            waiting.extend(each for each in part.values() if isinstance(each, dict | list))
-        elif isinstance(part, list):
-            waiting.extend(part)
-
-
-def _member(owner: str, subject: Resource) -> Member:
-    study = subject.get("study")
-    written = reference_in(study) or ""
-    inside = contained(subject, written) if written.startswith("#") else None
-    beside = study if isinstance(study, dict) else {}
-    found = [*identifiers(beside), *identifiers(inside or {})]
-    return Member(owner, relative(written), frozenset(value for _, value in found))
+@lru_cache(maxsize=1)  # a process on an executor works for many parts
+def _looking(lexicon: Lexicon, concepts: frozenset[str]) -> local.Looking:
+    return local.Looking(lexicon, concepts, Sample())

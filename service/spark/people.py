@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -46,13 +46,15 @@ class SparkPeople:
         session: SparkSession | None = None,
         master: str = "local[2]",
         work: Path | None = None,
+        whole_count: bool = False,
     ) -> None:
         """``source``: a folder or file of this machine, or an address such as ``hdfs://…`` that Spark can read.
 
         Without a ``session`` that of ``spark-submit`` is used, or one of our own on ``master``, whose files lie in
-        ``work``. Nothing begins before ``select`` or ``screened``.
+        ``work``. Nothing begins before ``select`` or ``screened``. ``whole_count``: Conditions without a code are
+        counted in all lines, not in a sample.
         """
-        self.source = str(source)
+        self.source, self._whole = str(source), whole_count
         # What travels: the rules as they are loaded; no connection, no secret.
         self._screener = replace(screener, records=None, results=None, worker=None)
         self._begin = partial(session_for, session, master, work)
@@ -73,7 +75,7 @@ class SparkPeople:
             seen=looked.people,
             patients=sorted(chosen | looked.present),
             unread=[str(each) for each in looked.unread],
-            uncoded=Uncoded(looked.uncoded, looked.conditions, sampled=False),
+            uncoded=Uncoded(looked.uncoded, looked.conditions, sampled=not self._whole),
         )
 
     async def screened(self, patients: Sequence[str], as_of: date, told: Told) -> AsyncIterator[Found]:
@@ -81,7 +83,7 @@ class SparkPeople:
         looked = self._looked = self._looked or await self._look(frozenset(), told)
         jobs, texts = await self._open()
         with (
-            _lent(jobs, (texts.numbers, frozenset(patients))) as of_whom,
+            _lent(jobs, (texts.numbers, frozenset(patients), frozenset(looked.some))) as of_whom,
             _lent(jobs, (self._screener, looked.reading, as_of)) as by_what,
         ):
             count = min(max(-(-len(patients) // _PEOPLE), jobs.cores), _MOST_PARTS)
@@ -103,7 +105,7 @@ class SparkPeople:
     async def _look(self, known: frozenset[str], told: Told) -> Looked:
         jobs, texts = await self._open()
         entry = entry_of(self._screener.study)
-        wanted = looking.Wanted(self._screener.study.lexicon, entry.concepts if entry else None, known)
+        wanted = looking.Wanted(self._screener.study.lexicon, entry.concepts if entry else None, known, self._whole)
         try:
             return await self._look_at(jobs, texts, wanted, told)
         except JobFailed:
@@ -151,7 +153,7 @@ class SparkPeople:
 
 def _charts(
     texts: Texts,
-    of_whom: Broadcast[tuple[dict[str, int], Collection[str]]],
+    of_whom: Broadcast[tuple[Any, ...]],
     by_what: Broadcast[tuple[Any, ...]],
     count: int,
 ) -> RDD[Any]:

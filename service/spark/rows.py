@@ -6,7 +6,9 @@ This runs on executors, in a Python process that takes whole batches of lines an
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
@@ -15,6 +17,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from service.population import ndjson
 from service.population.bundles import Place
+from service.population.scan import Scanner
 from service.spark.texts import address_of
 
 Batches = Iterator[pa.RecordBatch]
@@ -45,6 +48,13 @@ class Lines:
                 yield Place(number, line, start), None
             elif text := text.strip():
                 yield Place(number, line, start), text
+
+
+def places_found(texts: Sequence[bytes], scanner: Scanner, but: Collection[int] = ()) -> set[int]:
+    """Return in which of the texts a pattern is found, ``but`` for some patterns."""
+    ends = list(accumulate(len(text) + 1 for text in texts))
+    with memoryview(b"\n".join([*texts, b""])) as joined:
+        return {bisect_left(ends, place) for place, pattern in scanner.find(joined) if pattern not in but}
 
 
 def said(things: Iterable[object]) -> pa.RecordBatch:

@@ -19,12 +19,11 @@ _OURS = {
     "spark.sql.files.ignoreCorruptFiles": "false",  # what is passed over has to be said
     "spark.sql.files.ignoreMissingFiles": "false",
 }
-_ALONE = {  # on this machine nobody else has business with it, and charts that do not fit in memory lie on the disk
+_ALONE = {  # on this machine nobody else has business with it
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    "spark.io.encryption.enabled": "true",
     "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={files('service.spark') / 'log4j2.properties'}",
 }
 

@@ -1,0 +1,337 @@
+"""The nightly search on Spark: whom it selects, and that results are to the byte those of the command line."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+from pyspark.sql import SparkSession
+
+from service.config import Settings
+from service.discovery.model import Selection
+from service.errors import InputError
+from service.fhir.decode import decode
+from service.population.sources import open_source
+from service.screeners import screener
+from service.screening.document import document, encode
+from service.screening.patient import Screener
+from service.screening.ports import Pulled
+from service.spark.people import SparkPeople
+from service.spark.rows import without_content
+from service.spark.sessions import session_for
+from tests.builders import condition, observation, patient, resource
+from tests.verdicts import as_json
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.anyio]
+
+CHARTS = Path(__file__).parents[1] / "examples"
+AS_OF = date(2026, 11, 23)
+BLOCK = 16_384  # bytes: the larger files are read in several parts
+Results = dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """Give one session of our own, which reads in small blocks."""
+    folder = tmp_path_factory.mktemp("spark")
+    (folder / "spark-defaults.conf").write_text(
+        f"spark.sql.files.maxPartitionBytes {BLOCK}\nspark.sql.files.openCostInBytes 0\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARK_CONF_DIR", str(folder))
+        session = session_for(None, "local[2]", folder / "work")
+        yield session
+        session.stop()
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Screener:
+    """Return the screener that the command line has without settings."""
+    return screener(Settings())
+
+
+def lines_by_type() -> dict[str, list[bytes]]:
+    """Return the records of the worked charts as lines, by type, in no order of patients."""
+    found = defaultdict(list)
+    for path in sorted(CHARTS.glob("[0-9]*.json")):
+        for entry in decode(path.read_bytes())["entry"]:
+            found[entry["resource"]["resourceType"]].append(as_json(entry["resource"]))
+    for kind, lines in found.items():
+        random.Random(kind).shuffle(lines)  # noqa: S311 - any order will do
+    return found
+
+
+def write(folder: Path, suffix: str = "", pack: Callable[[bytes], bytes] = bytes) -> Path:
+    """Write the worked charts as an export of two files a type."""
+    folder.mkdir(exist_ok=True)
+    for kind, lines in lines_by_type().items():
+        middle = len(lines) // 2
+        for number, part in enumerate((lines[:middle], lines[middle:])):
+            (folder / f"{number}.{kind}.ndjson{suffix}").write_bytes(pack(b"".join(line + b"\n" for line in part)))
+    return folder
+
+
+def locally(folder: Path, screener: Screener) -> tuple[Results, list[str]]:
+    """Return the results as ``candor screen`` gives them, and what it could not read."""
+    source = open_source(folder)
+    results = {
+        one.patient: encode(
+            document(
+                screener.screen_records(Pulled(one.resources, incomplete=one.incomplete), one.patient, AS_OF), id=""
+            )
+        )
+        for one in source.patients()
+    }
+    return results, [str(each) for each in source.problems]
+
+
+def untold(stage: str, done: int, total: int | None) -> None:
+    """Hear of progress."""
+
+
+async def select(people: SparkPeople, *known: str) -> Selection:
+    """Return whom it selects."""
+    return await people.select(frozenset(known), untold)
+
+
+async def screened(people: SparkPeople, patients: Iterable[str]) -> Results:
+    """Return their results."""
+    found = {one.patient: one async for one in people.screened(list(patients), AS_OF, untold)}
+    assert all(one.judged is not None for one in found.values()), [one.error for one in found.values()]
+    return {name: encode(document(one.judged.result, id="")) for name, one in found.items() if one.judged}
+
+
+def as_documents(folder: Path) -> Path:
+    """Write the worked charts as Bundles, and all their people in one more line each."""
+    folder.mkdir()
+    for path in sorted(CHARTS.glob("[0-9]*.json"))[:20]:
+        (folder / path.name).write_bytes(path.read_bytes())
+    lines = [msgspec.json.format(path.read_bytes(), indent=0) for path in sorted(CHARTS.glob("[0-9]*.json"))[20:]]
+    (folder / "rest.ndjson").write_bytes(b"\n".join(lines))
+    return folder
+
+
+SOURCES = {
+    "plain": write,
+    "gzip": lambda folder: write(folder, ".gz", gzip.compress),
+    "documents": as_documents,
+}
+
+
+@pytest.mark.parametrize("form", SOURCES)
+async def test_results_are_those_of_the_command_line(
+    form: str, tmp_path: Path, spark: SparkSession, shipped: Screener
+) -> None:
+    """Of a folder in any form: everybody whom the entry names, each with the same bytes."""
+    folder = SOURCES[form](tmp_path / "an [odd] näme%20")
+    expected, unread = locally(folder, shipped)
+    people = SparkPeople(shipped, folder)
+
+    selection = await select(people)
+    results = await screened(people, selection.patients)
+
+    assert set(results) == set(selection.patients)
+    assert len(results) > 50
+    assert results == {name: expected[name] for name in results}
+    assert (selection.seen, selection.unread) == (len(expected), unread)
+    healthy = {name for name in expected if name not in results}
+    assert healthy
+    assert all(json.loads(expected[name]).get("status") in {"ineligible", None} for name in healthy)
+
+
+async def test_lines_may_stand_in_parquet_and_the_folder_anywhere_that_spark_reads(
+    tmp_path: Path, spark: SparkSession, shipped: Screener
+) -> None:
+    """One column of lines, however it is called; the caller's own session, and an address in place of a path."""
+    plain, folder = write(tmp_path / "plain"), tmp_path / "parquet"
+    folder.mkdir()
+    for kind, lines in lines_by_type().items():
+        table = pa.table({"line": pa.array([*(line.decode() for line in lines), None])})
+        pq.write_table(table, folder / f"{kind}.parquet", row_group_size=7)
+    expected, _ = locally(plain, shipped)
+
+    for people in (
+        SparkPeople(shipped, folder, session=spark, whole_count=True),
+        SparkPeople(shipped, f"file://{plain}"),
+    ):
+        selection = await select(people)
+        results = await screened(people, selection.patients)
+
+        assert results == {name: expected[name] for name in results}
+        assert len(results) > 50
+
+
+def export(folder: Path) -> Path:
+    """Write a small export in which somebody has the disease, somebody not, and somebody takes part in the study."""
+    study = resource("ResearchStudy", id="s", identifier=[{"value": "NCT06722105"}])
+    other = resource("ResearchStudy", id="o", identifier=[{"value": "NCT00000000"}])
+    joined = {
+        name: resource(
+            "ResearchSubject",
+            id=f"in-{name}",
+            status="candidate",
+            study={"reference": f"ResearchStudy/{name}"},
+            individual={"reference": f"Patient/{who}"},
+        )
+        for name, who in (("s", "member"), ("o", "elsewhere"))
+    }
+    found = {
+        "Patient": [patient(id=name) for name in ("ill", "well", "member", "elsewhere", "known")],
+        "Condition": [of("ill", condition("M34.0"), "c"), of("well", condition("I10"), "d")],
+        "Observation": [of(name, observation("777-3", "200 10*9/L"), f"o-{name}") for name in ("ill", "well", "known")],
+        "ResearchSubject": list(joined.values()),
+        "ResearchStudy": [study, other],
+    }
+    folder.mkdir()
+    for kind, records in found.items():
+        (folder / f"{kind}.ndjson").write_bytes(b"".join(as_json(record) + b"\n" for record in records))
+    return folder
+
+
+def of(name: str, record: dict[str, Any], id_: str) -> dict[str, Any]:
+    """Return the record as one of that patient's."""
+    plain = {key: value for key, value in record.items() if value is not None}
+    return plain | {"id": id_, "subject": {"reference": f"Patient/{name}"}}
+
+
+async def test_who_is_known_or_takes_part_is_selected_too(
+    tmp_path: Path, spark: SparkSession, shipped: Screener
+) -> None:
+    """Not who takes part elsewhere, nor whom the source does not hold; a run that is resumed needs no selection."""
+    folder = export(tmp_path / "export")
+    with (folder / "Condition.ndjson").open("ab") as file:
+        file.write(b'{"resourceType":"Condition","id":"x","subject":{"reference":"Patient/well"}}')
+
+    selection = await select(SparkPeople(shipped, folder), "Patient/known", "Patient/gone")
+    resumed = await screened(SparkPeople(shipped, folder), ["Patient/known", "Patient/gone"])
+
+    assert selection.patients == ["Patient/ill", "Patient/known", "Patient/member"]
+    assert selection.seen == 5
+    assert selection.uncoded is not None
+    assert (selection.uncoded.conditions, selection.uncoded.of) == (1, 3)
+    assert resumed == {"Patient/known": locally(folder, shipped)[0]["Patient/known"]}
+
+
+async def test_what_cannot_be_read_is_told_as_the_command_line_tells_it(
+    tmp_path: Path, spark: SparkSession, shipped: Screener
+) -> None:
+    """With file and line, across blocks; who may have lost records is judged as incomplete, nobody else."""
+    folder = export(tmp_path / "export")
+    filler = b"".join(
+        as_json(of("well", observation("8867-4", "70 /min"), f"f{number}")) + b"\n\n" for number in range(100)
+    )
+    (folder / "1.Observation.ndjson").write_bytes(
+        filler + b'{"resourceType":"Observation","subject":{"reference":"Patient/ill"},"code":\n' + filler + b"{}\r\n"
+    )
+    (folder / "Procedure.json").write_bytes(b'{"resourceType": "Procedure", "status": NaN}')
+    (folder / "Procedure.ndjson").write_bytes(b'\xef\xbb\xbf{"resourceType":"Procedure","id":"\xff"}\n')
+    expected, unread = locally(folder, shipped)
+    people = SparkPeople(shipped, folder)
+
+    selection = await select(people)
+    results = await screened(people, selection.patients)
+
+    assert selection.unread == unread
+    assert len(unread) == 4
+    assert results == {name: expected[name] for name in ("Patient/ill", "Patient/member")}
+
+
+async def test_a_damaged_archive_stops_nothing_and_leaves_everybody_incomplete(
+    tmp_path: Path, spark: SparkSession, shipped: Screener
+) -> None:
+    """It is named, and what the others hold is judged; zstd is read, where Spark has it."""
+    folder = export(tmp_path / "export")
+    lines = b"".join(as_json(of("ill", observation("718-7", "12 g/dL"), f"h{i}")) + b"\n" for i in range(500))
+    (folder / "2.Observation.ndjson.gz").write_bytes(gzip.compress(lines)[:-12])
+    (folder / "Condition.ndjson.zst").write_bytes(zstandard.compress((folder / "Condition.ndjson").read_bytes()))
+    (folder / "Condition.ndjson").unlink()
+    people = SparkPeople(shipped, folder)
+
+    selection = await select(people)
+    results = await screened(people, selection.patients)
+
+    assert selection.unread == locally(folder, shipped)[1]
+    assert selection.patients == ["Patient/ill", "Patient/member"]
+    assert all(b"records-incomplete" in result for result in results.values())
+
+
+async def test_a_sites_own_codes_travel_with_the_rules(tmp_path: Path, spark: SparkSession) -> None:
+    """Executors read no settings and no mappings: they have the study as it is loaded here."""
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        "codes:\n  - system: https://hospital.example/diagnoses\n    code: SCLERO\n"
+        "    means: {system: icd10, code: M34.0}\n"
+    )
+    own = screener(replace(Settings(), site=site))
+    folder = export(tmp_path / "export")
+    record = of("well", condition("https://hospital.example/diagnoses|SCLERO"), "own")
+    (folder / "1.Condition.ndjson").write_bytes(as_json(record))
+    people = SparkPeople(own, folder)
+
+    selection = await select(people)
+    results = await screened(people, ["Patient/well"])
+
+    assert "Patient/well" in selection.patients
+    assert results == {"Patient/well": locally(folder, own)[0]["Patient/well"]}
+
+
+async def test_a_source_without_a_chart_is_an_input_error(
+    tmp_path: Path, spark: SparkSession, shipped: Screener
+) -> None:
+    """As on the command line, each with its code."""
+    (tmp_path / "none").mkdir()
+    (tmp_path / "no.ndjson").write_text('{"a": 1}\n')
+    (tmp_path / "nobody.ndjson").write_text('{"resourceType": "Organization", "id": "o"}\n')
+    codes = {"none": "no-fhir", "no.ndjson": "no-fhir", "nobody.ndjson": "no-patient", "gone": "source-missing"}
+    for name, code in codes.items():
+        with pytest.raises(InputError) as error:
+            await select(SparkPeople(shipped, tmp_path / name))
+        assert error.value.code == code
+    with pytest.raises(InputError) as error:
+        await select(SparkPeople(shipped, f"file://{tmp_path}/gone"))
+    assert error.value.code == "source-missing"
+
+
+def test_an_error_on_an_executor_holds_nothing_of_a_chart() -> None:
+    """It tells the kind and the place, in our own code."""
+
+    def judge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        raise ValueError("Mrs Smith")
+        yield from batches
+
+    with pytest.raises(RuntimeError) as error:
+        list(without_content(judge)(iter(())))
+
+    assert str(error.value).startswith("ValueError at test_spark_people.py:")
+    assert error.value.__suppress_context__
+
+
+def test_without_the_extra_the_engine_says_what_it_needs(tmp_path: Path) -> None:
+    """The error is a setting's, with the remedy."""
+    code = (
+        "import importlib.metadata as m\n"
+        "def version(name): raise m.PackageNotFoundError(name)\n"
+        "m.version = version\n"
+        "from service.errors import SettingError\n"
+        "try: import service.spark.people\n"
+        "except SettingError as error: print(error)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+
+    assert told.stdout == "The engine spark needs pyspark: pip install 'candor[spark]', and Java 17.\n"
+    assert not told.stderr
