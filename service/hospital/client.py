@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from random import uniform
-from time import monotonic
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 from urllib.parse import urlencode, urlsplit
 
 import stamina
 
-from service.errors import Never, NotFhirError, SettingError, TryLater
-from service.fhir.decode import decode
+from service.errors import Never, SettingError, TryLater
 from service.fhir.write import encode
-from service.hospital.breaker import Paused
 from service.hospital.capabilities import Capabilities, read_capabilities
 from service.hospital.origins import Origin, absolute, in_the_open
 from service.hospital.ports import Credentials, Params, Resource
-from service.hospital.refusals import Refused, Unsent, refusal
+from service.hospital.refusals import Refused, Unsent
+from service.hospital.replies import Answer, read_answer, repeated
 from service.hospital.transport import Reply, Sink, Tls, Transport
 
 _FHIR_JSON = "application/fhir+json"
@@ -54,15 +51,6 @@ class Server:
         if self.credentials is not None and in_the_open(self.base):
             host = urlsplit(self.base).hostname
             raise SettingError(f"What lets us in would travel to {host} for all to read: set an https URL.")
-
-
-class Answer(NamedTuple):
-    """What a server answered to one request."""
-
-    body: Resource
-    etag: str | None = None
-    location: str | None = None
-    status: int = HTTPStatus.OK
 
 
 @dataclass(slots=True)
@@ -204,7 +192,7 @@ class FhirClient:
     async def call(self, method: str, link: str, what: str, headers: dict[str, str]) -> Reply:
         """Ask for what is no resource, and return the answer whatever its status; as ``read`` otherwise."""
         url = self._trusted(link)
-        again = _again(TryLater if method == "GET" else Unsent, self.server.seconds)
+        again = repeated(TryLater if method == "GET" else Unsent, self.server.seconds)
         async for attempt in stamina.retry_context(
             on=again, attempts=self.server.attempts, timeout=self.server.seconds
         ):
@@ -248,12 +236,12 @@ class FhirClient:
         sent = {"Accept": _FHIR_JSON} | (headers or {})
         if content is not None:
             sent.setdefault("Content-Type", _FHIR_JSON)
-        again = _again(TryLater if repeatable or method == "GET" else Unsent, self.server.seconds)
+        again = repeated(TryLater if repeatable or method == "GET" else Unsent, self.server.seconds)
         async for attempt in stamina.retry_context(
             on=again, attempts=self.server.attempts, timeout=self.server.seconds
         ):
             with attempt:
-                return _answer(await self._send(method, url, what, sent, content), what, self.host)
+                return read_answer(await self._send(method, url, what, sent, content), what, self.host)
         raise AssertionError  # pragma: no cover - the loop above returns or raises
 
     async def _send(self, method: str, url: str, what: str, headers: dict[str, str], content: bytes | None) -> Reply:
@@ -274,35 +262,3 @@ class FhirClient:
 def query(params: Params) -> str:
     """Write search parameters as a query string."""
     return urlencode(params)
-
-
-def _again(kind: type[TryLater], seconds: float) -> Callable[[Exception], bool | float]:
-    """Decide which errors are tried again, and after how long: what the server asked for, within the budget."""
-    end = monotonic() + seconds
-
-    def again(error: Exception) -> bool | float:
-        if not isinstance(error, kind) or isinstance(error, Paused):
-            return False
-        if error.retry_after is None:
-            return True
-        wait = error.retry_after + uniform(0, _SPREAD)  # noqa: S311 - so that not all come back at once
-        return wait if monotonic() + wait < end else False
-
-    return again
-
-
-def _answer(reply: Reply, what: str, host: str) -> Answer:
-    try:
-        body = decode(reply.content) if reply.content else {}
-        broken = False
-    except NotFhirError as error:
-        body, broken = None, error.code == "not-json"
-    if reply.status >= HTTPStatus.MULTIPLE_CHOICES:
-        raise refusal(reply.status, what, host, body, reply.headers)
-    if body is None and "html" in reply.headers.get("content-type", ""):
-        raise Never(f"{host} answered the {what} with a web page: is this the base URL of its FHIR server?")
-    if broken:
-        raise TryLater(f"{host} answered the {what} with broken JSON.")
-    if body is None:
-        raise Never(f"{host} answered the {what} with JSON that is no FHIR: is this the base URL of its FHIR server?")
-    return Answer(body, reply.headers.get("etag"), reply.headers.get("location"), reply.status)

@@ -29,9 +29,9 @@ DOORS = {
     "joserfc": ("hospital/keys.py", "trust/signed.py"),
     "opentelemetry": ("tracing.py",),
     "prometheus_client": ("metrics.py",),
-    "requests": ("client.py",),
+    "requests": ("client_http.py",),
     "sqlalchemy": ("store/",),
-    "typer": ("cli.py", "cli_keys.py", "cli_store.py", "cli_subscriptions.py"),
+    "typer": ("cli.py", "cli_discover.py", "cli_keys.py", "cli_store.py", "cli_subscriptions.py"),
     "yaml": ("study/", "api/openapi.py"),
 }
 
