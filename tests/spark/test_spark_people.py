@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import random
 import subprocess
@@ -149,9 +148,7 @@ async def test_results_are_those_of_the_command_line(
     assert len(results) > 50
     assert results == {name: expected[name] for name in results}
     assert (selection.seen, selection.unread) == (len(expected), unread)
-    healthy = {name for name in expected if name not in results}
-    assert healthy
-    assert all(json.loads(expected[name]).get("status") in {"ineligible", None} for name in healthy)
+    assert expected.keys() - results.keys() == {"Patient/ho-011", "Patient/ho-372"}  # nothing of the disease on record
 
 
 async def test_lines_may_stand_in_parquet_and_the_folder_anywhere_that_spark_reads(
