@@ -321,9 +321,9 @@ def test_an_error_on_an_executor_holds_nothing_of_a_chart() -> None:
 def test_without_the_extra_the_engine_says_what_it_needs(tmp_path: Path) -> None:
     """The error is a setting's, with the remedy."""
     code = (
-        "import importlib.metadata as m\n"
-        "def version(name): raise m.PackageNotFoundError(name)\n"
-        "m.version = version\n"
+        "import importlib.util as u, sys\n"
+        "found = u.find_spec\n"
+        "u.find_spec = lambda name, *more: None if name == 'pyspark' else found(name, *more)\n"
         "from service.errors import SettingError\n"
         "try: import service.spark.people\n"
         "except SettingError as error: print(error)"
