@@ -135,7 +135,7 @@ class Discoveries:
             self.settings.bulk_type_filter,
         )
         local = partial(self._folder, order, screener, work=work)
-        return BulkPeople(self.clients.reads, work / "export", wish, local, rest)
+        return BulkPeople(self.clients.reads, screener.study, work / "export", wish, local, rest)
 
     def _folder(self, order: RunOrder, screener: Screener, folder: str | Path, *, work: Path) -> People:
         if order.engine == "spark":

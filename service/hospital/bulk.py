@@ -1,6 +1,6 @@
 """A Bulk Data export (HL7 FHIR Bulk Data Access 2): asked for, waited for, and fetched into a folder.
 
-What is asked for is remembered in the folder, so that a run that breaks off goes on with the same export.
+What is asked for is remembered beside the folder, so that a run that breaks off goes on with the same export.
 """
 
 from __future__ import annotations
@@ -27,7 +27,12 @@ from service.retry_after import retry_after
 
 _KICK_OFF = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
 _POLL = {"Accept": "application/json", "Cache-Control": "no-cache"}
-_BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY}
+_BUSY = {
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
 _FIRST, _LONGEST = 1.0, 900.0  # seconds between two looks
 _SETTLE = 5.0  # seconds: a small export is there then, and whoever looks earlier may be told to wait for minutes
 _PATIENCE = 24 * 3600.0  # seconds that an export may take
@@ -52,9 +57,12 @@ class Exported(NamedTuple):
 
 
 class _State(msgspec.Struct):
-    """What is remembered in the folder."""
+    """What is remembered: where the server keeps the export, and what came of it once it is fetched."""
 
     poll: str
+    done: bool = False
+    until: datetime | None = None
+    unread: list[str] = []
 
 
 class Export:
@@ -69,15 +77,18 @@ class Export:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._client, self._folder, self._wish, self._told, self._sleep = client, folder, wish, told, sleep
-        self._kept = folder / "export.json"
+        self._kept = folder.with_name(f"{folder.name}.json")  # not in it: it is no file of the export
 
     async def run(self) -> Exported:
         """Export, and fetch every file; files that are there already are not fetched again.
 
         Raises ``TryLater``, ``Never``, and ``SettingError`` where the disk is full.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        poll = self._remembered() or await self._kick_off()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        before = self._remembered()
+        if before is not None and before.done:
+            return Exported(before.until, before.unread)
+        poll = before.poll if before is not None else await self._kick_off()
         try:
             manifest = await self._manifest(poll)
         except Refused as error:
@@ -89,9 +100,11 @@ class Export:
         try:
             unread = await files.fetch(manifest)
         except Missing:  # links expire: the manifest tells new ones
-            unread = await files.fetch(await self._manifest(poll), last=True)
+            unread = await files.fetch(await self._manifest_again(poll), last=True)
+        exported = Exported(_moment(manifest.get("transactionTime")), unread)
+        self._keep(_State(poll, True, *exported))
         await self._forget(poll)
-        return Exported(_moment(manifest.get("transactionTime")), unread)
+        return exported
 
     async def _kick_off(self) -> str:
         """Ask for the export; a server that refuses a parameter is asked without. Return where to look for it."""
@@ -103,7 +116,9 @@ class Export:
                 if error.status != HTTPStatus.BAD_REQUEST or number == len(ways) - 1:
                     raise
             else:
-                self._kept.write_bytes(msgspec.json.encode(_State(poll)))
+                for file in self._folder.iterdir():  # of an export that the server has forgotten
+                    file.unlink()
+                self._keep(_State(poll))
                 await self._sleep(_SETTLE)
                 return poll
         raise AssertionError  # pragma: no cover - the last way returned or raised
@@ -138,6 +153,8 @@ class Export:
             reply = await self._client.call("GET", poll, what, dict(_POLL))
             if reply.status == HTTPStatus.OK:
                 return self._read(reply)
+            if reply.status == HTTPStatus.INTERNAL_SERVER_ERROR:  # the export failed: another one may not
+                self._kept.unlink(missing_ok=True)
             if reply.status != HTTPStatus.ACCEPTED and reply.status not in _BUSY:
                 raise self._refusal(reply, what)
             self._told("export", int(waited), None)
@@ -148,12 +165,22 @@ class Export:
                 raise TryLater(f"{self._client.host} did not finish an export in a day.")
             await self._sleep(wait)
 
+    async def _manifest_again(self, poll: str) -> dict[str, Any]:
+        """Raises ``TryLater`` where the export is gone too: then it is asked for anew."""
+        try:
+            return await self._manifest(poll)
+        except Refused as error:
+            if error.status not in GONE:
+                raise
+            self._kept.unlink(missing_ok=True)
+            raise TryLater(f"{self._client.host} has forgotten an export before it was fetched.") from None
+
     def _read(self, reply: Reply) -> dict[str, Any]:
         try:
             manifest = msgspec.json.decode(reply.content)
         except (msgspec.DecodeError, UnicodeDecodeError):
             manifest = None
-        if isinstance(manifest, dict) and isinstance(manifest.get("output"), list):
+        if isinstance(manifest, dict) and "resourceType" not in manifest and "output" in manifest:
             return manifest
         raise Never(f"{self._client.host} answered the status of an export with no manifest.")
 
@@ -164,13 +191,18 @@ class Export:
             body = None
         return refusal(reply.status, what, self._client.host, body, reply.headers)
 
-    def _remembered(self) -> str | None:
-        """Return where the export is that was asked for before."""
+    def _remembered(self) -> _State | None:
+        """Return the export that was asked for before."""
         try:
-            poll = msgspec.json.decode(self._kept.read_bytes(), type=_State).poll
+            state = msgspec.json.decode(self._kept.read_bytes(), type=_State)
         except (OSError, msgspec.MsgspecError):
             return None
-        return poll if self._client.follows(poll) else None
+        return state if self._client.follows(state.poll) else None
+
+    def _keep(self, state: _State) -> None:
+        unfinished = self._kept.with_suffix(".part")
+        unfinished.write_bytes(msgspec.json.encode(state))
+        unfinished.replace(self._kept)
 
     async def _forget(self, poll: str) -> None:
         """Let the server delete the files; it does so some day without being told."""
@@ -178,7 +210,6 @@ class Export:
             await self._client.call("DELETE", poll, "deletion of an export", {"Accept": "application/json"})
         except ServerError as error:
             log.warning("export-not-deleted", error=type(error).__name__)
-        self._kept.unlink(missing_ok=True)
 
 
 def _moment(written: object) -> datetime | None:

@@ -98,7 +98,8 @@ class Files:
         url, part = absolute(self._client.base, file.url), target.with_name(f"{target.name}.part")
         headers = {"Accept": "application/fhir+ndjson", "Accept-Encoding": "identity"}
         for hop in range(_HOPS):
-            _allowed(url)
+            if not self._client.follows(url):
+                _allowed(url)
             with part.open("ab") as out:
                 sink = _Sink(out, self._folder, self._progress)
                 sent = headers | ({"Range": f"bytes={out.tell()}-"} if out.tell() else {})
@@ -134,6 +135,9 @@ class _Sink:
         """Take 200 and 206. Raises ``SettingError`` where the disk has no room for it."""
         if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
             return False
+        if status == HTTPStatus.PARTIAL_CONTENT and not _goes_on(headers, self._out.tell()):
+            self._out.truncate(0)
+            raise TryLater("it was gone on with at another place than asked for")
         size = headers.get("content-length", "")
         needed = (int(size) if size.isdecimal() else 0) + _SPARE
         if shutil.disk_usage(self._folder).free < needed:
@@ -148,8 +152,12 @@ class _Sink:
         self._progress(len(part))
 
 
+def _goes_on(headers: Mapping[str, str], at: int) -> bool:
+    return headers.get("content-range", f"bytes {at}-").strip().startswith(f"bytes {at}-")
+
+
 def _allowed(url: str) -> None:
-    """Raise ``Never`` for where no file may be fetched from, even without a token."""
+    """Raise ``Never`` for another server from which no file may be fetched, even without a token."""
     try:
         Origin.parse(url.partition("?")[0])
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date
 from pathlib import Path
@@ -10,8 +11,10 @@ import msgspec
 
 from service.discovery.model import Found, Selection
 from service.discovery.ports import People, Told
-from service.errors import InputError
+from service.eligibility.entry import entry_of
+from service.eligibility.study import Study
 from service.hospital.bulk import Export, Wish
+from service.hospital.bulk_changes import people_changed
 from service.hospital.client import FhirClient
 
 
@@ -21,32 +24,35 @@ class BulkPeople:
     source = "bulk"
 
     def __init__(
-        self, client: FhirClient, folder: Path, wish: Wish, local: Callable[[Path], People], rest: People
+        self,
+        client: FhirClient,
+        study: Study,
+        folder: Path,
+        wish: Wish,
+        local: Callable[[Path], People],
+        rest: People,
     ) -> None:
         """``rest`` gives the charts where the export holds only what changed: no file has them whole then."""
-        self._client, self._folder, self._wish, self._rest = client, folder, wish, rest
+        self._client, self._study, self._folder, self._wish, self._rest = client, study, folder, wish, rest
         self._local = local(folder)
         self.engine = self._local.engine
 
     async def select(self, known: frozenset[str], told: Told) -> Selection:
-        """Export, and select; everybody known is taken, whether something of them changed or not."""
+        """Export, and select; in what changed any new record of the entry is enough, and everybody known is taken.
+
+        Raises ``InputError``, ``SettingError``, ``TryLater`` and ``Never``.
+        """
         exported = await Export(self._client, self._folder, self._wish, told).run()
-        try:
+        if self._wish.since is None:
             found = await self._local.select(known, told)
-        except InputError as error:
-            if self._wish.since is None or error.code not in ("no-fhir", "no-patient", "source-unreadable"):
-                raise
-            found = Selection(seen=None, patients=[])  # nothing has changed
-        patients = found.patients
-        if self._wish.since is not None:
-            patients = sorted(known | set(patients))
-            found = msgspec.structs.replace(found, seen=None)
-        return msgspec.structs.replace(
-            found, patients=patients, unread=[*exported.unread, *found.unread], until=exported.until
-        )
+        else:
+            entry = entry_of(self._study)
+            new = await asyncio.to_thread(people_changed, self._folder, self._study, entry, self._client.own)
+            found = Selection(seen=None, patients=sorted(known | new.people), unread=new.unread)
+        return msgspec.structs.replace(found, unread=[*exported.unread, *found.unread], until=exported.until)
 
     async def screened(self, patients: Sequence[str], as_of: date, told: Told) -> AsyncIterator[Found]:
-        """Give each of them with the result."""
+        """Give each of them with the result. Raises as ``select`` does."""
         charts = self._local if self._wish.since is None else self._rest
         async for found in charts.screened(patients, as_of, told):
             yield found

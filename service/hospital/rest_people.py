@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 
+import structlog
+
 from service.discovery.model import Found, Selection, Uncoded
 from service.discovery.ports import Told
+from service.discovery.tasks import cancelled, some_done
 from service.eligibility.entry import entry_of
 from service.eligibility.results import NotScreened
 from service.eligibility.vocabulary import Vocabulary
@@ -20,6 +23,8 @@ from service.screening.patient import Judged, Screener
 
 _AHEAD = 2  # people under way for each permitted connection: while one is judged others are fetched
 _HOPELESS = 10  # people in a row whom the server does not give: it is down
+
+log = structlog.get_logger()
 
 
 class RestPeople:
@@ -78,13 +83,10 @@ class RestPeople:
                         break
                 if not under_way:
                     return
-                done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    yield task.result()
+                for found in await some_done(under_way):
+                    yield found
         finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+            await cancelled(under_way)
 
     async def _screened(self, patient: str, as_of: date) -> Found:
         assert self._screener.records is not None  # noqa: S101 - there is a client
@@ -103,8 +105,12 @@ class RestPeople:
                 raise
             return Found(patient, None, "server-refuses")
         self._failures = 0
-        judged = await self._screener.judge_records(pulled, patient, as_of)
-        coverage = await asyncio.get_running_loop().run_in_executor(
-            self._screener.worker, tally, pulled.resources, self._screener.study
-        )
+        try:
+            judged = await self._screener.judge_records(pulled, patient, as_of)
+            coverage = await asyncio.get_running_loop().run_in_executor(
+                self._screener.worker, tally, pulled.resources, self._screener.study
+            )
+        except Exception as bug:  # noqa: BLE001 - one chart stops nothing; what it says could hold clinical values
+            log.warning("patient-unreadable", error=type(bug).__name__)
+            return Found(patient, None, "patient-unreadable")
         return Found(patient, judged, None, coverage)
