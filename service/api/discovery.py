@@ -108,11 +108,13 @@ async def start(request: Request, service: TheService, caller: MayRun) -> Respon
         404: {"description": "There is no such run.", "content": described(HTTPStatus.NOT_FOUND)[404]["content"]},
     },
 )
-async def read(id: str, service: TheService, caller: MayRun) -> Response:  # noqa: A002, ARG001 - the contract's word; who may
+async def read(id: str, service: TheService, caller: MayRun) -> Response:  # noqa: A002 - the contract's word
     """Answer with `Retry-After` while the run is under way. A run that failed says why, and can be resumed."""
     run = await _door(service).read(id) if is_id(id) else None
     if run is None:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown-run", "There is no run of this id.")
+    if run.report is not None:  # it names patients
+        await service.desk.noted(caller.name, run.id)
     headers = {"Retry-After": str(RETRY_AFTER)} if run.state in _UNDER_WAY else {}
     return Response(_document(run), HTTPStatus.OK, headers, MEDIA_TYPE)
 

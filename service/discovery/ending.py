@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from service import metrics
 from service.discovery.model import TRIGGER, Found, Kept, Run
+from service.discovery.tasks import cancelled, some_done
 from service.eligibility.results import NotScreened, Screening
 from service.errors import Never, TryLater
 from service.screening.patient import Answer, Judged, Screener
@@ -34,15 +35,13 @@ class Ending:
             async for each in found:
                 under_way.add(asyncio.create_task(self._end(run, each)))
                 while len(under_way) >= self.posts:
-                    for end in await _some(under_way):
+                    for end in await some_done(under_way):
                         yield end
             while under_way:
-                for end in await _some(under_way):
+                for end in await some_done(under_way):
                     yield end
         finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+            await cancelled(under_way)
 
     async def _end(self, run: Run, found: Found) -> Kept:
         if found.judged is None:
@@ -77,10 +76,3 @@ class Ending:
             return Answer(judged.result), NOT_POSTED
         self._failures = 0
         return answer, None
-
-
-async def _some(tasks: set[asyncio.Task[Kept]]) -> list[Kept]:
-    """Wait for some of the tasks; return what they give, and take them out of the set. Raises what they raise."""
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    tasks -= done
-    return [task.result() for task in done]

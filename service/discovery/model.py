@@ -16,6 +16,9 @@ from service.work.model import StoredScreening
 TRIGGER = "discovery"  # what asked for the results of a run
 
 
+GONE = "patient-not-found"  # the source does not have somebody any more
+
+
 class RunState(StrEnum):
     """Where a run stands."""
 

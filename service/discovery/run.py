@@ -17,7 +17,7 @@ from time import monotonic
 import msgspec
 
 from service.discovery.ending import Ending
-from service.discovery.model import Facts, Kept, Run, Selection
+from service.discovery.model import GONE, Facts, Kept, Run, Selection
 from service.discovery.ports import People, RunLost, Runs, Told
 from service.discovery.report import make_report
 from service.discovery.sections import Report
@@ -104,7 +104,7 @@ class Discovery:
                 await self.runs.ended(run, ends, run.order.caller)
                 ends, kept_at = [], self.clock()
             told("screen", total - len(left), total)
-        ends += [Kept(patient, None, "patient-not-found") for patient in left]
+        ends += [Kept(patient, None, GONE) for patient in left]
         await self.runs.ended(run, ends, run.order.caller)
 
     @asynccontextmanager

@@ -41,10 +41,14 @@ class Documents(Mapping[str, Document]):
         self._connection = connection
         self._theirs = (run_people.c.run == (run.id if run else ""), run_people.c.document.is_not(None))
 
+    def packed(self, patient: str) -> bytes | None:
+        """Return what was kept of a patient, as it is kept."""
+        found = select(run_people.c.document).where(*self._theirs, run_people.c.patient == patient)
+        return self._connection.execute(found).scalar()
+
     def __getitem__(self, patient: str) -> Document:
         """Return what was kept of a patient."""
-        found = select(run_people.c.document).where(*self._theirs, run_people.c.patient == patient)
-        document = unpacked(self._connection.execute(found).scalar())
+        document = unpacked(self.packed(patient))
         if document is None:
             raise KeyError(patient)
         return document

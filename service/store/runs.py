@@ -10,12 +10,12 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from service.discovery.model import Kept, Run, RunOrder, RunState, Selection
+from service.discovery.model import GONE, Kept, Run, RunOrder, RunState, Selection
 from service.discovery.ports import RunLost, RunUnderWay
 from service.screening.stored import decode, says_the_same
 from service.store import jobs, results
 from service.store.newest import replaced
-from service.store.run_documents import packed
+from service.store.run_documents import Documents, packed
 from service.store.tables import run_people, runs, screenings
 from service.work.model import Audit, NewJob, StoredScreening
 
@@ -112,10 +112,13 @@ def left(connection: Connection, run: Run) -> list[str]:
 def ended(connection: Connection, now: datetime, run: Run, people: Sequence[Kept], caller: str) -> None:
     """Keep the ends of people, and what is new of their results."""
     change(connection, now, run)
+    before = Documents(connection, last(connection, run.order.study))
     for each in people:
+        unknown = each.document is None and each.error != GONE  # what was known the last time is the best we know
+        document = before.packed(each.patient) if unknown else packed(each.document)
         this = (run_people.c.run == run.id, run_people.c.patient == each.patient)
         coverage = _encode(each.coverage) if each.coverage else None
-        end = {"ended": True, "error": each.error, "document": packed(each.document), "coverage": coverage}
+        end = {"ended": True, "error": each.error, "document": document, "coverage": coverage}
         connection.execute(update(run_people).where(*this).values(**end))
         if each.result is not None:
             _keep(connection, now, each, each.result, caller)

@@ -106,6 +106,10 @@ class Desk:
         if read:
             await self.worker.jobs.store.note([Audit("read", caller, each.patient, each.id) for each in read])
 
+    async def noted(self, caller: str, run: str) -> None:
+        """Record that a caller reads the report of a run: done before it is handed out. Raises ``StoreDown``."""
+        await self.worker.jobs.store.note([Audit("read-report", caller, screening=run)])
+
     async def counts(self) -> list[JobCount]:
         """Return how many jobs of each kind stand how. Raises ``StoreDown``."""
         return await self.worker.jobs.store.counts()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,27 +21,33 @@ POLL = 1.0  # seconds between looks for jobs that other processes left, or that 
 PURGE = 3600.0  # seconds between deletions of what is old
 GRACE = 10.0  # seconds that running jobs have to end by themselves when the service stops
 # What changed is looked at before more is judged, so that one screening sees it all; what is judged is posted.
-ORDER = (Kind.LOOK, Kind.POST, Kind.SCREEN, Kind.DISCOVER)
+ORDER = (Kind.LOOK, Kind.POST, Kind.SCREEN)
+LONG = (Kind.DISCOVER,)  # takes hours: it has a task of its own, so that nobody waits for it
 
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class Worker:
-    """Runs up to ``tasks`` jobs at a time; several processes with the same store share the work."""
+    """Runs up to ``tasks`` jobs at a time, and one search of the whole hospital.
+
+    Several processes with the same store share the work.
+    """
 
     jobs: Jobs
     lease: timedelta
     tasks: int
     kept: timedelta | None = None  # how long results are kept; ``None``: for good
     _stopping: bool = False
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _news: tuple[asyncio.Event, asyncio.Event] = field(default_factory=lambda: (asyncio.Event(), asyncio.Event()))
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
     @asynccontextmanager
     async def started(self) -> AsyncIterator[None]:
         """Work until the end; then no more is claimed, and what does not end soon is put back."""
-        self._running = {asyncio.create_task(self._work_on()) for _ in range(self.tasks)}
+        news, of_long = self._news
+        crew = [*((ORDER, news) for _ in range(self.tasks)), (LONG, of_long)]
+        self._running = {asyncio.create_task(self._work_on(*each)) for each in crew}
         purging = asyncio.create_task(self._purge_on())
         try:
             yield
@@ -57,11 +63,12 @@ class Worker:
     def stop_claiming(self) -> None:
         """Take nothing more; what runs goes on."""
         self._stopping = True
-        self._news.set()
+        self.wake()
 
     def wake(self) -> None:
         """Look for work now: a job was just kept."""
-        self._news.set()
+        for news in self._news:
+            news.set()
 
     async def run(self, claim: Claim) -> Exception | None:
         """Run one job and settle how it goes on; return what went wrong, if anything."""
@@ -103,17 +110,17 @@ class Worker:
                 with suppress(StoreDown):  # the lease may hold until the next beat
                     await self.jobs.store.extend(claim, self.lease)
 
-    async def _work_on(self) -> None:
+    async def _work_on(self, kinds: Sequence[Kind], news: asyncio.Event) -> None:
         while not self._stopping:
-            self._news.clear()  # whoever clears it looks for work after that
+            news.clear()  # whoever clears it looks for work after that
             try:
-                claim = await self.jobs.store.claim(ORDER, self.lease)
+                claim = await self.jobs.store.claim(kinds, self.lease)
                 if claim is not None:
                     await self.run(claim)
                     continue
             except Exception as error:  # noqa: BLE001 - a bug ends no worker
                 tell(error)
-            await self._wait()
+            await self._wait(news)
 
     async def _purge_on(self) -> None:
         while True:
@@ -123,10 +130,10 @@ class Worker:
                 tell(error)
             await asyncio.sleep(PURGE)
 
-    async def _wait(self) -> None:
+    async def _wait(self, news: asyncio.Event) -> None:
         if not self._stopping:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), POLL * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+                await asyncio.wait_for(news.wait(), POLL * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
     async def _settle(self, claim: Claim, verdict: Verdict) -> None:
         with suppress(LeaseLost, StoreDown):

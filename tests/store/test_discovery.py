@@ -170,6 +170,20 @@ async def test_a_patient_that_fails_is_listed_and_tried_the_next_time(night: Nig
     assert "Patient/demo-01" in again.known
 
 
+async def test_who_fails_once_is_not_news_the_next_time(night: Night) -> None:
+    """What was known of somebody stands while the records cannot be had; who is gone from the source is lost."""
+    await night.run(hospital())
+    failing = hospital()
+    failing.fails = {"Patient/demo-01": "try-later"}
+    second = await night.run(failing, "b")
+    assert (second["new"], second["lost"], second["changed"]) == ([], [], [])
+    third = await night.run(hospital(), "c")
+    assert (third["new"], third["lost"], third["changed"]) == ([], [], [])
+    without = hospital()
+    del without.charts["Patient/demo-01"]
+    assert [each["patient"] for each in (await night.run(without, "d"))["lost"]] == ["Patient/demo-01"]
+
+
 async def test_what_could_not_be_posted_is_told(night: Night) -> None:
     """The verdict stands in the report all the same; the next run posts it."""
     night.results.failure = Never("it refuses")
