@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 async def some_done(tasks: set[asyncio.Task[T]]) -> list[T]:
-    """Wait for some of the tasks; return what they give, and take them out of the set. Raises what one of them raises."""
+    """Wait for some of the tasks; return what they give, and take them out of the set. Raises what one of them does."""
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     tasks -= done
     for error in [task.exception() for task in done]:  # all are asked, or the others' would be told of as lost

@@ -96,6 +96,14 @@ class World:
             sleep(0.05)
         return answer
 
+    def ended(self, place: str) -> Json:
+        """Look again until a run has ended."""
+        end = monotonic() + 30
+        while (run := self.http.get(place).json())["state"] in ("queued", "running") and monotonic() < end:
+            sleep(0.05)
+        told: Json = run
+        return told
+
     def settle(self) -> None:
         """Wait until no job runs or is about to; one that waits for a server that is down stays."""
         end = monotonic() + 5

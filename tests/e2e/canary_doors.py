@@ -17,6 +17,7 @@ from tests.verdicts import as_json
 
 STUDY = "NCT06722105"
 SCREENINGS, EVALUATE = "/api/v1/screenings", f"/fhir/ResearchStudy/{STUDY}/$evaluate-eligibility"
+RUNS = "/api/v1/discovery-runs"
 FHIR = "application/fhir+json"
 AS_OF = {"as_of": "2026-11-23"}
 TALKATIVE = {
@@ -68,6 +69,18 @@ def fhir_operations(world: World) -> None:
     later = world.post(EVALUATE, asked, FHIR, Prefer="respond-async")
     assert ID in world.until_done(later.headers["content-location"]).text
     assert world.post("/fhir/ResearchStudy/$match", chart(), FHIR).status_code == 200
+
+
+@door("startRun", "readRun")
+def a_search(world: World) -> None:
+    """The whole hospital is searched, and its server answers as it answers; the canary is known from before."""
+    started = world.post(RUNS, AS_OF, **TALKATIVE)
+    assert started.status_code == httpx.codes.ACCEPTED
+    run = world.ended(started.headers["location"])
+    assert run["state"] in ("done", "failed")
+    for body in ({HOSTILE: 1}, {"study": HOSTILE}, {"source": HOSTILE}, {"limit": HOSTILE}, HOSTILE):
+        assert world.post(RUNS, body).is_error
+    assert world.http.get(f"{RUNS}/{HOSTILE}").is_error
 
 
 @door("discoverCdsServices", "callCdsService", "giveCdsFeedback")
