@@ -75,9 +75,9 @@ def records(draw: st.DrawFn, number: int) -> Resource:
         draw(references(name)),
         {"reference": f"Patient/{draw(st.sampled_from(PEOPLE))}"},
     )
-    concept = {"coding": [{"system": system, "code": code, "display": "</div> M34 \u00e9\u20ac\U0001f600"}]}
+    concept = {"coding": [{"system": system, "code": code, "display": "</div> \u00e9\u20ac\U0001f600"}]}
     study = {"reference": draw(st.sampled_from(["ResearchStudy/ours", "ResearchStudy/theirs", "ResearchStudy/gone"]))}
-    identifier = next(iter(shipped_study().record.identifiers.items()))
+    ours = next(iter(shipped_study().record.identifiers.values()))
     kinds: list[Resource] = [
         {"resourceType": "Condition", "asserter": other, "subject": subject, "code": concept},
         {"resourceType": "Observation", "performer": [other], "subject": subject, "code": concept, "status": "final",
@@ -90,7 +90,7 @@ def records(draw: st.DrawFn, number: int) -> Resource:
         {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "informational"}]},
         {"resourceType": "Provenance", "target": [{"reference": f"ResearchSubject/r{number - 1}"}], "agent": []},
         {"resourceType": "Provenance", "target": [{"reference": f"Patient/{name}"}], "agent": []},
-        {"resourceType": "ResearchStudy", "id": "ours", "identifier": [{"system": identifier[0], "value": identifier[1]}]},
+        {"resourceType": "ResearchStudy", "id": "ours", "identifier": [{"value": ours}]},
         {"resourceType": "ResearchStudy", "id": "theirs", "identifier": [{"value": "NCT00000000"}]},
         {"resourceType": "Organization", "name": f"Patient/{name}"},
         {"resourceType": "Bundle", "type": "collection", "entry": [
@@ -143,7 +143,7 @@ def exports(draw: st.DrawFn) -> dict[str, bytes]:
     resources = [
         {"resourceType": "Patient", "id": name, "gender": "female", "birthDate": "1980-01-01"} for name in people
     ]
-    resources += [draw(records(number)) for number in range(draw(st.integers(1, 12)))]
+    resources += [draw(records(number)) for number in range(draw(st.integers(1, 6)))]
     files: dict[str, list[bytes]] = {}
     for each in resources:
         files.setdefault(f"{each['resourceType']}.{draw(st.integers(0, 1))}", []).append(draw(written(each)))
@@ -162,9 +162,12 @@ def exports(draw: st.DrawFn) -> dict[str, bytes]:
 
 
 @given(
-    exports(), st.sampled_from([64, 150, 1000]), st.sampled_from([100, 333, 10_000]), st.sets(st.sampled_from(PEOPLE))
+    exports(),
+    st.sampled_from([64, 150, 1000]),
+    st.sampled_from([100, 333, 10_000]),
+    st.sets(st.sampled_from(PEOPLE), max_size=1),
 )
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_the_sieve_finds_what_parsing_everything_finds(
     export: dict[str, bytes], block: int, unit: int, names: set[str]
 ) -> None:
