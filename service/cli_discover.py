@@ -20,7 +20,7 @@ from service.config import Settings, load_settings
 from service.eligibility.study import Study
 from service.errors import InputError, TryLater
 from service.output import JsonLines
-from service.screening.patient import screening_day
+from service.screening.patient import Screener, screening_day
 
 if TYPE_CHECKING:
     from service.discovery.model import RunOrder
@@ -88,13 +88,14 @@ def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Find everybody who might qualify, screen them, post what changed, and tell what is new and why."""
     from service import logs  # noqa: PLC0415
     from service.discovery.model import RunOrder  # noqa: PLC0415
-    from service.screeners import load  # noqa: PLC0415
+    from service.screeners import screener  # noqa: PLC0415
 
     logs.log_to_stderr()
     settings = load_settings(config or context.obj)
     if source == "rest" and engine is not Engine.LOCAL:
         raise InputError("--engine spark reads a folder or an export: name one, or --source bulk.")
-    loaded = load(settings, study)
+    screens = screener(settings, study)
+    loaded = screens.study
     order = RunOrder(
         study=loaded.record.id,
         as_of=screening_day(as_of.date() if as_of else None),
@@ -110,7 +111,7 @@ def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
         report = asyncio.run(_last(settings, order))
     else:
         with progress() as told:
-            report = asyncio.run(_run(settings, order, results, resume=resume, told=told))
+            report = asyncio.run(_run(settings, screens, order, results, resume=resume, told=told))
     if page is not None:
         from service.discovery.page import write_page  # noqa: PLC0415
 
@@ -128,17 +129,15 @@ def _folder(source: str) -> str:
 
 
 async def _run(
-    settings: Settings, order: RunOrder, results: Path | None, *, resume: bool, told: Told
+    settings: Settings, screens: Screener, order: RunOrder, results: Path | None, *, resume: bool, told: Told
 ) -> dict[str, Any]:
     from service.discoveries import opened  # noqa: PLC0415
     from service.discovery.ports import RunLost, RunUnderWay  # noqa: PLC0415
-    from service.screeners import screener  # noqa: PLC0415
     from service.store.store import open_store  # noqa: PLC0415
     from service.work.ports import StoreDown  # noqa: PLC0415
 
-    screeners = {order.study: screener(settings, order.study)}
     with open_store(settings.store, settings.home) as store:
-        async with opened(settings, store, screeners) as discoveries:
+        async with opened(settings, store, {order.study: screens}) as discoveries:
             try:
                 run, report = await discoveries.run(str(uuid4()), order, resume=resume, told=told)
             except (RunUnderWay, RunLost, StoreDown) as error:

@@ -10,9 +10,11 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from service.errors import InputError, SettingError
+from service.store import migrate
 from service.store.database import Database, examine, opened
 from service.store.local_disk import refuse_network_disk
 from service.store.store import SqlStore, open_store
@@ -74,6 +76,12 @@ async def test_opening_again_keeps_everything(open_again: Open) -> None:
         await store.accept(job())
     with open_again() as store:
         assert await store.standing("a") is JobState.READY
+
+
+def test_the_last_step_is_named() -> None:
+    """A store at that step is opened without looking at the others."""
+    steps = ScriptDirectory(str(Path(migrate.__file__).parent / "migrations"))
+    assert steps.get_current_head() == migrate.HEAD
 
 
 def test_a_command_needs_a_store_that_is_up_to_date(url: str | None, tmp_path: Path) -> None:
