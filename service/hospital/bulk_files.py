@@ -58,6 +58,8 @@ class Files:
         problems = [each for each in results if each is not None]
         if any(isinstance(each, Missing) for each in problems) and not last:
             raise Missing
+        for part in self._folder.glob("*.part"):  # of files that were given up
+            part.unlink()
         unread = [str(each) for each in problems]
         if len(files) != len(_list(manifest.get("output"))):
             unread.append("the manifest names files in a way that cannot be read")

@@ -1,0 +1,195 @@
+"""Files of an export: who is shown a token, where redirects lead, what expires, breaks off or has no room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.errors import SettingError
+from tests.servers.exporting import (
+    FILE,
+    ONE,
+    TWO,
+    Answer,
+    Exporting,
+    export,
+    files,
+    manifest,
+    manifested,
+    ndjson,
+    shown,
+    targets,
+    whole,
+)
+
+pytestmark = [pytest.mark.servers, pytest.mark.anyio]
+
+
+@pytest.mark.parametrize("needed", [True, "true"])
+async def test_the_token_is_shown_where_it_is_needed(server: Exporting, tmp_path: Path, needed: object) -> None:
+    """Also where the manifest says so in a text."""
+    server.exports(manifest(("Patient", f"{server.base}/files/1"), token=needed))
+    server.on(FILE, whole(ndjson(ONE)))
+
+    await export(server, tmp_path / "export")
+
+    assert shown(server.asked(FILE)) == ["Bearer secret"]
+
+
+@pytest.mark.parametrize("needed", [False, "false", None])
+async def test_the_token_is_not_shown_where_it_is_not_needed(
+    server: Exporting, other: Exporting, tmp_path: Path, needed: object
+) -> None:
+    """Neither to the server itself nor to another one, which may keep the files then."""
+    server.exports(manifest(("Patient", f"{server.base}/files/1"), ("Patient", f"{other.base}/files/1"), token=needed))
+    server.on(FILE, whole(ndjson(ONE)))
+    other.on(FILE, whole(ndjson(TWO)))
+
+    assert (await export(server, tmp_path / "export")).unread == []
+
+    assert shown([*server.asked(FILE), *other.asked(FILE)]) == [None, None]
+    assert files(tmp_path / "export") == [ndjson(ONE), ndjson(TWO)]
+
+
+async def test_another_server_is_not_asked_where_a_token_is_needed(
+    server: Exporting, other: Exporting, tmp_path: Path
+) -> None:
+    """Its file is unread; the others are read."""
+    server.exports(manifest(("Patient", f"{other.base}/files/1"), ("Patient", f"{server.base}/files/1"), token=True))
+    server.on(FILE, whole(ndjson(ONE)))
+
+    done = await export(server, tmp_path / "export")
+
+    assert [each.partition(":")[0] for each in done.unread] == ["output-000000.Patient.ndjson"]
+    assert other.seen == []
+    assert files(tmp_path / "export") == [ndjson(ONE)]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://169.254.169.254/latest", "http://files.example/1", "ftp://files.example/1", "https://a@b.example/1"]
+)
+async def test_places_that_hold_no_file_are_not_asked(server: Exporting, tmp_path: Path, url: str) -> None:
+    """Link-local addresses, plain http to another machine, other schemes, user information."""
+    server.exports(manifest(("Patient", url)))
+
+    done = await export(server, tmp_path / "export")
+
+    assert len(done.unread) == 1
+    assert files(tmp_path / "export") == []
+
+
+@pytest.mark.parametrize("status", [302, 307])
+async def test_the_token_does_not_follow_a_redirect(
+    server: Exporting, other: Exporting, tmp_path: Path, status: int
+) -> None:
+    """The file comes from where it leads, which is shown no token."""
+    server.exports(manifest(("Patient", f"{server.base}/files/1"), token=True))
+    server.on(FILE, Answer(status, headers={"Location": f"{other.base}/files/1?signature=x"}))
+    other.on(FILE, whole(ndjson(ONE)))
+
+    assert (await export(server, tmp_path / "export")).unread == []
+
+    assert shown(server.asked(FILE)) == ["Bearer secret"]
+    assert shown(other.seen) == [None]
+    assert targets(other.seen) == [f"{FILE}?signature=x"]
+    assert files(tmp_path / "export") == [ndjson(ONE)]
+
+
+async def test_redirects_come_to_an_end(server: Exporting, tmp_path: Path) -> None:
+    """A circle is left, and so is a way to a link-local address."""
+    server.exports(manifest(("Patient", f"{server.base}/files/1"), ("Patient", f"{server.base}/files/2")))
+    server.on(FILE, Answer(307, headers={"Location": f"{server.base}/files/1"}))
+    server.on("/fhir/files/2", Answer(307, headers={"Location": "http://169.254.169.254/latest"}))
+
+    done = await export(server, tmp_path / "export")
+
+    assert len(done.unread) == 2
+    assert len(server.asked(FILE)) == 5
+
+
+async def test_a_file_that_breaks_off_is_gone_on_with(server: Exporting, tmp_path: Path) -> None:
+    """Only the rest is asked for, where the server gives parts."""
+    body = ndjson(ONE, TWO)
+    server.exports(manifest(("Patient", f"{server.base}/files/1")))
+    rest = Answer(206, body[10:], {"Content-Range": f"bytes 10-{len(body) - 1}/{len(body)}"})
+    server.on(FILE, whole(body)._replace(cut=10), rest)
+
+    assert (await export(server, tmp_path / "export")).unread == []
+
+    assert [each.headers.get("Range") for each in server.asked(FILE)] == [None, "bytes=10-"]
+    assert files(tmp_path / "export") == [body]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        whole(ndjson(ONE, TWO)),
+        Answer(206, ndjson(ONE), {"Content-Range": "bytes 0-40/80"}),
+        Answer(416),
+        Answer(429, headers={"Retry-After": "1"}),
+        Answer(502),
+    ],
+    ids=["whole again", "another part", "no such part", "busy", "down"],
+)
+async def test_a_file_that_cannot_be_gone_on_with_is_had_all_the_same(
+    server: Exporting, tmp_path: Path, odd: Answer
+) -> None:
+    """Whatever comes instead of the rest, the file is in the end what the server holds."""
+    body = ndjson(ONE, TWO)
+    server.exports(manifest(("Patient", f"{server.base}/files/1")))
+    later = Answer(206, body[10:], {"Content-Range": f"bytes 10-{len(body) - 1}/{len(body)}"})
+    last = later if odd.status in {429, 502} else whole(body)
+    server.on(FILE, whole(body)._replace(cut=10), odd, last)
+
+    assert (await export(server, tmp_path / "export")).unread == []
+
+    assert files(tmp_path / "export") == [body]
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+async def test_links_that_have_expired_are_told_anew(server: Exporting, tmp_path: Path, status: int) -> None:
+    """The manifest is asked for again; what is there already is not fetched again."""
+    old = manifest(("Patient", f"{server.base}/files/1"), ("Patient", f"{server.base}/files/2"))
+    new = manifest(("Patient", f"{server.base}/files/1?new"), ("Patient", f"{server.base}/files/3"))
+    server.exports(new, manifested(old))
+    server.on(FILE, whole(ndjson(ONE)))
+    server.on("/fhir/files/2", Answer(status))
+    server.on("/fhir/files/3", whole(ndjson(TWO)))
+
+    assert (await export(server, tmp_path / "export")).unread == []
+
+    assert targets(server.asked(FILE)) == [FILE]
+    assert files(tmp_path / "export") == [ndjson(ONE), ndjson(TWO)]
+
+
+async def test_a_file_that_is_gone_for_good_is_unread(server: Exporting, tmp_path: Path) -> None:
+    """The others are read."""
+    server.exports(manifest(("Patient", f"{server.base}/files/1"), ("Patient", f"{server.base}/files/2")))
+    server.on(FILE, whole(ndjson(ONE)))
+
+    done = await export(server, tmp_path / "export")
+
+    assert [each.partition(":")[0] for each in done.unread] == ["output-000001.Patient.ndjson"]
+    assert files(tmp_path / "export") == [ndjson(ONE)]
+
+
+async def test_no_more_connections_are_used_than_permitted(server: Exporting, tmp_path: Path) -> None:
+    """Twenty files come over two connections."""
+    server.exports(manifest(*(("Patient", f"{server.base}/files/{number}") for number in range(20))))
+    for number in range(20):
+        server.on(f"/fhir/files/{number}", whole(ndjson({"resourceType": "Patient", "id": str(number)})))
+
+    await export(server, tmp_path / "export")
+
+    assert len(files(tmp_path / "export")) == 20
+    assert 1 <= server.most_at_once <= 2
+
+
+async def test_a_disk_without_room_is_told_before(server: Exporting, tmp_path: Path) -> None:
+    """The message names the setting, and nothing is written."""
+    server.exports(manifest(("Patient", f"{server.base}/files/1")))
+    server.on(FILE, Answer(200, ndjson(ONE), {"Content-Length": str(1 << 60)}, cut=10))
+
+    with pytest.raises(SettingError, match="CANDOR_HOME"):
+        await export(server, tmp_path / "export")
