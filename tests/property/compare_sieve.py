@@ -26,7 +26,7 @@ def main(folder: Path) -> int:
         people = expected.documents.keys() | found.documents.keys()
         different = [each for each in people if expected.documents.get(each) != found.documents.get(each)]
         sys.stdout.write(
-            f"sample {sample}: {len(expected.documents)} people by parsing everything, {len(found.documents)} by bytes, "
+            f"sample {sample}: {len(expected.documents)} by parsing everything, {len(found.documents)} by bytes, "
             f"{len(different)} differ; unread {len(expected.unread)} and {len(found.unread)}\n"
         )
         differing += len(different) + (expected.unread != found.unread)

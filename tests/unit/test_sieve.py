@@ -145,9 +145,11 @@ def test_a_line_of_fifty_megabytes_is_found(tmp_path: Path) -> None:
     """However many blocks it spans, and the line after it too."""
     path = tmp_path / "Binary.ndjson"
     path.write_bytes(b'{"a":"' + b"x" * 50_000_000 + b'needle"}\n{"b":"needle"}\n' + b'{"c":1}\n')
-    found = list(lines(units_of([path], UNIT)[0], Scanner([compiled([b"needle"])]), sample=Sample(0)))
+    scanner = Scanner([compiled([b"needle"])])
 
-    assert [(hit.offset, len(hit.data or b"")) for hit in found] == [(0, 50_000_015), (50_000_015, 15)]
+    for units in ([Unit(0, str(path), 0, None, 0)], units_of([path], UNIT)):
+        found = [hit for unit in units for hit in lines(unit, scanner, sample=Sample(0))]
+        assert [(hit.offset, len(hit.data or b"")) for hit in found] == [(0, 50_000_015), (50_000_015, 15)]
 
 
 def test_a_line_too_long_to_be_read_is_told_and_what_follows_is_read(tmp_path: Path) -> None:
