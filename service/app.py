@@ -22,11 +22,10 @@ from service.api import create_api
 from service.api.service import Limits, Service
 from service.callers import bearers, check_callers, pseudonyms
 from service.config import Settings
-from service.discoveries import Discoveries
+from service.discoveries import Discoveries, notices_of
 from service.errors import SettingError
 from service.hospital.keys import jwks
 from service.hospital.origins import is_loopback
-from service.notices import Notices
 from service.screeners import mappings, screener
 from service.servers import entered, joining
 from service.store.run_store import SqlRuns
@@ -67,7 +66,7 @@ def create_app(settings: Settings, store: SqlStore) -> FastAPI:
             lease = timedelta(seconds=settings.lease_seconds)
             kept = None if settings.retention_days is None else timedelta(days=settings.retention_days)
             told = triggers(settings, tuple(by_study), store, hospital.reads) if hospital.reads is not None else None
-            discoveries = Discoveries(settings, SqlRuns(store.database), hospital, by_study, Notices(settings))
+            discoveries = Discoveries(settings, SqlRuns(store.database), hospital.reads, by_study, notices_of(settings))
             jobs = Jobs(store, by_study, told.look.run if told else None, discoveries.run_job)
             crew = Worker(jobs, lease, settings.workers, kept)
             await stack.enter_async_context(crew.started())

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -21,22 +22,18 @@ from service.discovery.ports import People, RunLost, RunUnderWay, Told
 from service.discovery.run import Discovery
 from service.discovery.sections import Report
 from service.errors import InputError, TryLater
-from service.hospital.bulk import Wish
-from service.hospital.bulk_people import BulkPeople
-from service.hospital.plan import exported_kinds, plan_for
-from service.hospital.rest_people import RestPeople
-from service.notices import Notices
 from service.population.people import LocalPeople
-from service.screeners import mappings
 from service.screening.document import encode
 from service.screening.patient import Screener
-from service.servers import Clients, entered, joining
 from service.store.run_store import SqlRuns
 from service.store.store import SqlStore
-from service.study.load import load_vocabulary
 from service.work.failures import reason_of
 from service.work.model import Claim
 from service.work.ports import StoreDown
+
+if TYPE_CHECKING:
+    from service.hospital.client import FhirClient
+    from service.notices import Notices
 
 REST, BULK = "rest", "bulk"
 AGAIN = 30.0  # seconds until a run whose holder is gone without a word is asked for again
@@ -54,14 +51,14 @@ class Discoveries:
 
     settings: Settings
     runs: SqlRuns
-    clients: Clients
+    client: FhirClient | None  # of the hospital's server, from which charts are read
     screeners: Mapping[str, Screener]  # by study, joined to the servers
-    notices: Notices
+    notices: Notices | None
 
     @property
     def sources(self) -> frozenset[str]:
         """Where people can be looked for besides folders."""
-        return frozenset({REST, BULK} if self.clients.reads is not None else ())
+        return frozenset({REST, BULK} if self.client is not None else ())
 
     def door(self, wake: Callable[[], None]) -> RunDoor:
         """Return what takes in runs that callers ask for; ``wake`` tells the worker."""
@@ -97,7 +94,8 @@ class Discoveries:
             await self.runs.fail(run, reason_of(error))
             raise
         shutil.rmtree(self._work(run), ignore_errors=True)
-        await self.notices.tell(report)
+        if self.notices is not None:
+            await self.notices.tell(report)
         return run, report
 
     async def write_results(self, run: Run, file: Path) -> None:
@@ -120,22 +118,16 @@ class Discoveries:
         order, work = run.order, self._work(run)
         if order.source not in (REST, BULK):
             return self._folder(order, screener, order.source, work=work)
-        if self.clients.reads is None:
+        if self.client is None:
             raise InputError(
                 "No hospital server is configured: set CANDOR_FHIR_URL, or name a folder.", "no-hospital-server"
             )
-        vocabulary = load_vocabulary(mappings(self.settings), self.settings.site)
-        rest = RestPeople(screener, self.clients.reads, vocabulary, since=run.since)
+        from service.hospital_people import exported, searched  # noqa: PLC0415 - takes long to load; a folder needs none
+
         if order.source == REST:
-            return rest
-        wish = Wish(
-            exported_kinds(plan_for(screener.study, vocabulary)),
-            self.settings.bulk_group,
-            run.since,
-            self.settings.bulk_type_filter,
-        )
+            return searched(self.settings, self.client, screener, run.since)
         local = partial(self._folder, order, screener, work=work)
-        return BulkPeople(self.clients.reads, screener.study, work / "export", wish, local, rest)
+        return exported(self.settings, self.client, screener, run.since, work / "export", local)
 
     def _folder(self, order: RunOrder, screener: Screener, folder: str | Path, *, work: Path) -> People:
         if order.engine == "spark":
@@ -151,6 +143,21 @@ class Discoveries:
 @asynccontextmanager
 async def opened(settings: Settings, store: SqlStore, screeners: Mapping[str, Screener]) -> AsyncIterator[Discoveries]:
     """Give the runs of a command that does nothing else."""
+    runs, notices = SqlRuns(store.database), notices_of(settings)
+    if settings.fhir_url is None and settings.fhir_write_url is None:
+        yield Discoveries(settings, runs, None, screeners, notices)
+        return
+    from service.servers import entered, joining  # noqa: PLC0415 - as above
+
     async with entered(settings) as clients, joining(settings, clients, store) as join:
         joined = {study: join(each) for study, each in screeners.items()}
-        yield Discoveries(settings, SqlRuns(store.database), clients, joined, Notices(settings))
+        yield Discoveries(settings, runs, clients.reads, joined, notices)
+
+
+def notices_of(settings: Settings) -> Notices | None:
+    """Return who is told of runs, if anybody is. Raises ``SettingError``."""
+    if settings.smtp_host is None and settings.webhook_url is None:
+        return None
+    from service.notices import Notices  # noqa: PLC0415 - as above
+
+    return Notices(settings)

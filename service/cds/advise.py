@@ -12,10 +12,10 @@ from uuid import uuid4
 import structlog
 
 from service import metrics
-from service.cds.cards import WORTH_A_CARD, card_id, write_card
+from service.cds.cards import card_id, write_card
 from service.cds.ports import Access, Cards, ClientServers
 from service.cds.prefetch import read_prefetch
-from service.eligibility.results import NotScreened, Screening
+from service.eligibility.results import LISTED, NotScreened, Screening
 from service.errors import CandorError, InputError, ServerError
 from service.screening.announce import EVERY, differs_by_laboratory
 from service.screening.document import document
@@ -111,7 +111,7 @@ class Advisor:
         keep = to_keep(id_, kept, study=order.study, as_of=order.as_of, trigger=order.trigger)
         await self.cards.keep(keep, Audit("screened", call.caller, kept.patient, id_))
         metrics.screened(order.study, result, TRIGGER)
-        if isinstance(kept, NotScreened) or isinstance(result, NotScreened) or result.priority not in WORTH_A_CARD:
+        if isinstance(kept, NotScreened) or isinstance(result, NotScreened) or result.priority not in LISTED:
             return []
         card = card_id(result, kept.patient, call.caller, call.user)
         if await self.cards.dismissed(call.caller, str(card)) or await self._dismissed_today(call, kept):

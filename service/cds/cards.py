@@ -21,7 +21,6 @@ from service.fhir.write_guidance import view_of
 from service.fhir.write_names import module_uri, registry_number
 from service.screening.ports import Pulled
 
-WORTH_A_CARD = {1, 2, 3}  # priorities
 _MOST = 139  # characters of a summary, which has fewer than 140
 _ORDER = {Open.MISSING_DATA: 0, Open.TO_CONFIRM: 1, None: 2}  # what somebody can do something about comes first
 _REGISTRY = "https://clinicaltrials.gov"

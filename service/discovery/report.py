@@ -12,10 +12,9 @@ import msgspec
 from service.discovery.because import because
 from service.discovery.model import Ended, Facts
 from service.eligibility.findings import Open
-from service.eligibility.results import Outcome, Status
+from service.eligibility.results import LISTED, Outcome, Status
 from service.eligibility.study import Study
 from service.fhir.coverage import Tally, counted, merge
-from service.fhir.write_list import LISTED
 from service.screening.document import Document
 
 NOT_IN_SOURCE = "not-in-source"  # in the place of a status

@@ -12,6 +12,7 @@ from service.eligibility.rules import Criterion
 from service.eligibility.study import Study
 from service.eligibility.truth import Truth
 
+LISTED = frozenset({1, 2, 3})  # priorities of whom people are told; 4 is never shown to anyone unasked
 OPPOSITION = frozenset({"Consent", "Flag"})  # resource types in which an opposition to research is recorded
 
 

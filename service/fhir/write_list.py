@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from service.eligibility.results import Screening
+from service.eligibility.results import LISTED, Screening
 from service.fhir.codings import codings_of
 from service.fhir.references import reference_in, relative
 from service.fhir.write import Known, put_device, put_study
@@ -15,7 +15,6 @@ from service.fhir.write_names import list_identifier, token
 _MIRACUM = "https://fhir.miracum.org/uc1"
 _VIEW = f"{_MIRACUM}/CodeSystem/system-determined-subject-status"
 _ORDERS = "http://terminology.hl7.org/CodeSystem/list-order"
-LISTED = frozenset({1, 2, 3})  # priorities; 4 is never shown to anyone unasked
 
 
 def write_list(screening: Screening, known: Known, item: str, now: datetime) -> Resource | None:
