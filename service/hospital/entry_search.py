@@ -37,6 +37,7 @@ _CATEGORY = 3  # characters of an ICD code before the dot
 _LONGEST = 6  # characters of an ICD code without its dot, ATIH's extensions included
 _OVERLAP = timedelta(minutes=5)  # what was being written while we searched is searched again
 _WHOSE = ("subject", "patient", "individual", "beneficiary")
+_BESIDE = {"DiagnosticReport": ("conclusion",)}  # where else a code says what is found; not every server looks there
 
 
 class Strayed(Never):
@@ -75,8 +76,9 @@ class EntrySearch:
         """
         found, failures = People(), list[ServerError]()
         jobs = [
-            self._search(Asked(kind, frozenset(some), since), entry, found, failures)
+            self._search(Asked(kind, frozenset(some), since, by), entry, found, failures)
             for kind, codes in self._codes(entry).items()
+            for by in ("code", *_BESIDE.get(kind, ()))
             for some in chunks(codes, _CODES_AT_ONCE)
         ]
         found.searches = len(jobs)
@@ -100,10 +102,11 @@ class EntrySearch:
         try:
             await self._by_any_way(asked, entry, found)
         except ServerError as error:
-            turned_away = isinstance(error, Refused) and error.status in TURNED_AWAY
-            if isinstance(error, Refused) and not turned_away and not await keeps(self._client, asked.kind):
+            refused = isinstance(error, Refused) and error.status not in TURNED_AWAY
+            beside = asked.by != "code" and (refused or isinstance(error, Strayed))
+            if beside or (refused and not await keeps(self._client, asked.kind)):
                 found.searches -= 1
-                return  # it keeps no records of this type
+                return  # it keeps no records of this type, or does not search by that element
             found.failed += 1
             found.unread.append(f"{asked.kind}: {error}")
             failures.append(error)
@@ -190,6 +193,7 @@ class Asked(NamedTuple):
     kind: str
     codes: frozenset[str]
     since: datetime | None
+    by: str = "code"  # the search parameter
 
     @property
     def shouted(self) -> frozenset[str]:
@@ -203,7 +207,7 @@ class Asked(NamedTuple):
             at = self.since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             least.append(("_lastUpdated", f"ge{at}"))
         codes = ",".join(map(escape, sorted(self.codes)))
-        names = ("combo-code", "code") if self.kind == "Observation" else ("code",)
+        names = ("combo-code", "code") if self.kind == "Observation" else (self.by,)
         return [[*least, (name, codes)] for name in names]
 
 
