@@ -89,7 +89,7 @@ class Picking:
             else:
                 unfinished.unlink()
         else:
-            picked.whole = any(True for _ in self._needed(_document(Path(unit.path)), picked))
+            picked.whole = bool(list(self._needed(_document(Path(unit.path)), picked)))
         unfinished = _told(target).with_suffix(".new")
         unfinished.write_bytes(msgspec.json.encode(picked))
         unfinished.replace(_told(target))

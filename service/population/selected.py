@@ -84,7 +84,7 @@ class Selected:
         source = fingerprint(self.files, self.unit, self.sample)
         if mark is None or mark.source != source or not wanted <= mark.people:
             shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder.mkdir(parents=True)
+            self.folder.mkdir(parents=True, mode=0o700)
             self._make_room(share)
             mark = Mark(source, set(wanted))
             unfinished = self.folder / f".{_MARK}"

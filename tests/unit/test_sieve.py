@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from service.population.pick import Picked, written
 from service.population.scan import Hit, Sample, Scanner, Unit, lines
 from service.population.selected import UNIT, units_of
 from service.screening.patient import Screener
-from tests.builders import condition, observation, patient
+from tests.builders import bundle, condition, observation, patient
 from tests.sieve import naive, sieved
 from tests.verdicts import AS_OF, as_json, shipped_reader, shipped_study
 
@@ -125,6 +126,27 @@ def test_a_resumed_run_does_not_write_again_what_stands(folder: Path, tmp_path: 
         "Patient/d",
     }
     assert Picked.read(units[0], work) is not None
+
+
+def test_documents_beside_an_export_are_read_where_they_are(folder: Path, tmp_path: Path, screener: Screener) -> None:
+    """A Bundle of somebody with the disease is taken, one of somebody else is not, a broken one is told."""
+    for name, code in (("d", "M34.1"), ("e", "I10")):
+        (folder / f"{name}.json").write_bytes(as_json(bundle(patient(id=name), condition(code))))
+    (folder / "f.json").write_bytes(b'{"resourceType":"Bundle","entry":[')
+
+    found = sieved(screener, folder, tmp_path / "work", sample=0, processes=1)
+
+    assert found.documents.keys() == {"Patient/b", "Patient/d"}
+    assert found == naive(screener, folder)
+
+
+def test_where_no_absence_decides_everybody_is_looked_at(folder: Path, tmp_path: Path, screener: Screener) -> None:
+    """A study without a classification names nobody in particular."""
+    anybody = replace(screener, study=replace(screener.study, criteria=screener.study.criteria[:1]))
+
+    found = sieved(anybody, folder, tmp_path / "work", processes=1)
+
+    assert list(found.documents) == ["Patient/a", "Patient/b", "Patient/c"]
 
 
 def test_conditions_without_a_code_are_counted(folder: Path, tmp_path: Path, screener: Screener) -> None:
