@@ -65,7 +65,7 @@ class Nights:
             if process.poll() is None:
                 process.kill()
                 self.kills += 1
-                process.wait()
+                process.communicate()
                 if (report := self._last(home)) is None:
                     continue
                 shutil.rmtree(self._work / home)  # it had ended, and was killed before it said so
