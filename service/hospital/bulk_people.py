@@ -13,7 +13,7 @@ from service.discovery.model import Found, Selection
 from service.discovery.ports import People, Told
 from service.eligibility.entry import entry_of
 from service.eligibility.study import Study
-from service.hospital.bulk import Export, Wish
+from service.hospital.bulk import Export, Exported, Wish
 from service.hospital.bulk_changes import people_changed
 from service.hospital.client import FhirClient
 
@@ -42,7 +42,7 @@ class BulkPeople:
 
         Raises ``InputError``, ``SettingError``, ``TryLater`` and ``Never``.
         """
-        exported = await Export(self._client, self._folder, self._wish, told).run()
+        exported = await self._export(told)
         if self._wish.since is None:
             found = await self._local.select(known, told)
         else:
@@ -53,6 +53,13 @@ class BulkPeople:
 
     async def screened(self, patients: Sequence[str], as_of: date, told: Told) -> AsyncIterator[Found]:
         """Give each of them with the result. Raises as ``select`` does."""
-        charts = self._local if self._wish.since is None else self._rest
+        charts = self._rest
+        if self._wish.since is None:
+            charts = self._local
+            await self._export(told)  # which a run that is resumed elsewhere has not here
         async for found in charts.screened(patients, as_of, told):
             yield found
+
+    async def _export(self, told: Told) -> Exported:
+        """Export, unless that is done."""
+        return await Export(self._client, self._folder, self._wish, told).run()
