@@ -1,0 +1,34 @@
+"""People of an export whose files are not there any more."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from service.hospital.bulk_people import BulkPeople
+from service.hospital.client import FhirClient, Server
+from service.population.people import LocalPeople
+from service.screening.patient import Screener
+from tests.servers.exporting import FILE, ONE, WISH, Exporting, manifest, ndjson, whole
+from tests.verdicts import shipped_reader, shipped_study
+
+pytestmark = [pytest.mark.servers, pytest.mark.anyio, pytest.mark.slow]
+
+
+async def test_a_run_that_is_resumed_elsewhere_exports_again(server: Exporting, tmp_path: Path) -> None:
+    """Whoever was selected is screened, though nothing of the export is on this machine."""
+    server.exports(manifest(("Patient", f"{server.base}/files/1")))
+    server.on(FILE, whole(ndjson(ONE)))
+    screener = Screener(shipped_study(), shipped_reader())
+
+    def local(folder: Path) -> LocalPeople:
+        return LocalPeople(screener, folder, tmp_path / "selected")
+
+    async with FhirClient(Server(base=server.base)) as client:
+        rest = local(tmp_path / "nothing")
+        people = BulkPeople(client, screener.study, tmp_path / "export", WISH, local, rest)
+        found = [each async for each in people.screened(["Patient/one"], date(2026, 11, 23), lambda *_: None)]
+
+    assert [(each.patient, each.error) for each in found] == [("Patient/one", None)]
