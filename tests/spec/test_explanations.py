@@ -40,6 +40,7 @@ SENTENCES: dict[str, tuple[SampleChart, str, str]] = {
     "a value that looks like a year": (
         complete_chart().value("platelets", "20 10*9/L"), "E11", "Fails: platelets 20 10*9/L on 2026-11-02.",
     ),
+    "two facts": (complete_chart(), "E4", "Passes: ASAT 25 U/L on 2026-11-02; ALAT 30 U/L on 2026-11-02."),
     "three facts": (
         complete_chart(), "I5",
         ("Passes: modified Rodnan skin score 18 {score} on 2026-10-15; DLCO in % of predicted 65 % on 2026-06-10; "
@@ -94,6 +95,7 @@ SENTENCES: dict[str, tuple[SampleChart, str, str]] = {
         ("Open, to confirm: malignant neoplasm 363346000 on 2020-03-01: a person has to judge; "
          "no myelodysplasia on record."),
     ),
+    "a person's word": (complete_chart(), "I2", "Open, to confirm: research consent: a person has to judge."),
     "a gender that a person judges": (
         complete_chart(gender="other"), "I3", "Open, to confirm: age and sex other: a person has to judge.",
     ),
