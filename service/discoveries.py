@@ -133,7 +133,7 @@ class Discoveries:
         if order.engine == "spark":
             from service.spark.people import SparkPeople  # noqa: PLC0415 - of an extra
 
-            return SparkPeople(screener, folder, work=self.settings.home / "spark")
+            return SparkPeople(screener, folder, work=self.settings.home / "spark", whole_count=order.whole_count)
         return LocalPeople(screener, Path(folder), work / "selected", whole_count=order.whole_count)
 
     def _work(self, run: Run) -> Path:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import gzip
 import os
-import random
 import subprocess
 import sys
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -24,7 +20,6 @@ from pyspark.sql import SparkSession
 from service.config import Settings
 from service.discovery.model import Selection
 from service.errors import InputError
-from service.fhir.decode import decode
 from service.population.sources import open_source
 from service.screeners import screener
 from service.screening.document import document, encode
@@ -33,12 +28,12 @@ from service.screening.ports import Pulled
 from service.spark.people import SparkPeople
 from service.spark.rows import without_content
 from service.spark.sessions import session_for
-from tests.builders import condition, observation, patient, resource
+from tests.builders import condition, observation
+from tests.spark.exports import as_documents, export, lines_by_type, of, write
 from tests.verdicts import as_json
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.anyio]
 
-CHARTS = Path(__file__).parents[1] / "examples"
 AS_OF = date(2026, 11, 23)
 BLOCK = 16_384  # bytes: the larger files are read in several parts
 Results = dict[str, bytes]
@@ -62,27 +57,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 def shipped() -> Screener:
     """Return the screener that the command line has without settings."""
     return screener(Settings())
-
-
-def lines_by_type() -> dict[str, list[bytes]]:
-    """Return the records of the worked charts as lines, by type, in no order of patients."""
-    found = defaultdict(list)
-    for path in sorted(CHARTS.glob("[0-9]*.json")):
-        for entry in decode(path.read_bytes())["entry"]:
-            found[entry["resource"]["resourceType"]].append(as_json(entry["resource"]))
-    for kind, lines in found.items():
-        random.Random(kind).shuffle(lines)  # noqa: S311 - any order will do
-    return found
-
-
-def write(folder: Path, suffix: str = "", pack: Callable[[bytes], bytes] = bytes) -> Path:
-    """Write the worked charts as an export of two files a type."""
-    folder.mkdir(exist_ok=True)
-    for kind, lines in lines_by_type().items():
-        middle = len(lines) // 2
-        for number, part in enumerate((lines[:middle], lines[middle:])):
-            (folder / f"{number}.{kind}.ndjson{suffix}").write_bytes(pack(b"".join(line + b"\n" for line in part)))
-    return folder
 
 
 def locally(folder: Path, screener: Screener) -> tuple[Results, list[str]]:
@@ -113,16 +87,6 @@ async def screened(people: SparkPeople, patients: Iterable[str]) -> Results:
     found = {one.patient: one async for one in people.screened(list(patients), AS_OF, untold)}
     assert all(one.judged is not None for one in found.values()), [one.error for one in found.values()]
     return {name: encode(document(one.judged.result, id="")) for name, one in found.items() if one.judged}
-
-
-def as_documents(folder: Path) -> Path:
-    """Write the worked charts as Bundles, and all their people in one more line each."""
-    folder.mkdir()
-    for path in sorted(CHARTS.glob("[0-9]*.json"))[:20]:
-        (folder / path.name).write_bytes(path.read_bytes())
-    lines = [msgspec.json.format(path.read_bytes(), indent=0) for path in sorted(CHARTS.glob("[0-9]*.json"))[20:]]
-    (folder / "rest.ndjson").write_bytes(b"\n".join(lines))
-    return folder
 
 
 SOURCES = {
@@ -171,39 +135,6 @@ async def test_lines_may_stand_in_parquet_and_the_folder_anywhere_that_spark_rea
 
         assert results == {name: expected[name] for name in results}
         assert len(results) > 50
-
-
-def export(folder: Path) -> Path:
-    """Write a small export in which somebody has the disease, somebody not, and somebody takes part in the study."""
-    study = resource("ResearchStudy", id="s", identifier=[{"value": "NCT06722105"}])
-    other = resource("ResearchStudy", id="o", identifier=[{"value": "NCT00000000"}])
-    joined = {
-        name: resource(
-            "ResearchSubject",
-            id=f"in-{name}",
-            status="candidate",
-            study={"reference": f"ResearchStudy/{name}"},
-            individual={"reference": f"Patient/{who}"},
-        )
-        for name, who in (("s", "member"), ("o", "elsewhere"))
-    }
-    found = {
-        "Patient": [patient(id=name) for name in ("ill", "well", "member", "elsewhere", "known")],
-        "Condition": [of("ill", condition("M34.0"), "c"), of("well", condition("I10"), "d")],
-        "Observation": [of(name, observation("777-3", "200 10*9/L"), f"o-{name}") for name in ("ill", "well", "known")],
-        "ResearchSubject": list(joined.values()),
-        "ResearchStudy": [study, other],
-    }
-    folder.mkdir()
-    for kind, records in found.items():
-        (folder / f"{kind}.ndjson").write_bytes(b"".join(as_json(record) + b"\n" for record in records))
-    return folder
-
-
-def of(name: str, record: dict[str, Any], id_: str) -> dict[str, Any]:
-    """Return the record as one of that patient's."""
-    plain = {key: value for key, value in record.items() if value is not None}
-    return plain | {"id": id_, "subject": {"reference": f"Patient/{name}"}}
 
 
 async def test_who_is_known_or_takes_part_is_selected_too(
