@@ -87,7 +87,7 @@ def records(draw: st.DrawFn, number: int) -> Resource:
         {"resourceType": "ResearchSubject", "individual": subject, "study": study, "status": "candidate"},
         {"resourceType": "MedicationRequest", "subject": subject, "medicationReference": {"reference": "Medication/m"}},
         {"resourceType": "Medication", "id": "m", "code": {"text": "x"}},
-        {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "informational"}]},
+        {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "incomplete"}]},
         {"resourceType": "Provenance", "target": [{"reference": f"ResearchSubject/r{number - 1}"}], "agent": []},
         {"resourceType": "Provenance", "target": [{"reference": f"Patient/{name}"}], "agent": []},
         {"resourceType": "ResearchStudy", "id": "ours", "identifier": [{"value": ours}]},
