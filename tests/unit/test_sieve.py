@@ -182,3 +182,14 @@ def test_a_line_too_long_to_be_read_is_told_and_what_follows_is_read(tmp_path: P
     found = list(lines(unit, Scanner([compiled([b"needle"])]), sample=Sample(0)))
 
     assert found == [Hit(0, None, frozenset()), Hit(65 * 1024 * 1024 + 1, b'{"b":"needle"}\n', frozenset({0}))]
+
+
+def test_what_the_source_says_of_all_charts_goes_along(folder: Path, tmp_path: Path, screener: Screener) -> None:
+    """An outcome that says that records are missing names nobody, and counts for everybody."""
+    before = naive(screener, folder)
+    outcome = b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"incomplete"}]}\n'
+    (folder / "OperationOutcome.ndjson").write_bytes(outcome)
+
+    found = sieved(screener, folder, tmp_path / "work", sample=0, processes=1)
+
+    assert found == naive(screener, folder) != before
