@@ -13,8 +13,9 @@ from random import Random
 from service.eligibility.codes import BLANKS, CATEGORY, Stem
 from service.population.bundles import PATIENT
 
-# Any byte but those of a word; of a word the last letter of an escape (\\t, \\n, \\r, \\f) may stand before a code.
-_BEFORE = rb"[^0-9A-Za-eg-mo-qsu-z]"
+# What may stand before a code besides characters that are no part of it: a quote, a blank (the second byte of U+00A0),
+# the last letter of an escape (\\t, \\n, \\r, \\f).
+_BEFORE = rb'"\x20\t\n\r\f\v\xa0tnrf'
 _AFTER = rb"[^0-9A-Za-z]"
 
 # What may be escaped by number and matters: letters, digits, blanks, and these; not the <, > and & of a text that
@@ -63,16 +64,18 @@ def compiled(patterns: Sequence[bytes]) -> bytes:
 
 def _of_stem(stem: Stem) -> Iterator[bytes]:
     written = [_character(each, any_case=stem.any_case) for each in stem.text]
+    # Of a removed character of several bytes the last one.
+    before = b"[" + _BEFORE + b"".join(rb"\x%02x" % each.encode()[-1] for each in stem.remove) + b"]"
     if not stem.remove:
-        yield _BEFORE + b"".join(written) + (_AFTER if stem.whole else b"")
+        yield before + b"".join(written) + (_AFTER if stem.whole else b"")
     else:
         letters, more = written[:CATEGORY], written[CATEGORY:]
         inside = sorted({_raw(each) for each in stem.remove + BLANKS if each.isprintable() or not each.isascii()})
         gap = b"(?:" + b"|".join([*inside, rb"\\[tnrf]"]) + b")"
         after = b"".join(gap + b"*" + each for each in more)
-        yield _BEFORE + b"".join(letters) + after
+        yield before + b"".join(letters) + after
         for place in range(1, len(letters)):
-            yield _BEFORE + b"".join(letters[:place]) + gap + b"".join(letters[place:]) + after
+            yield before + b"".join(letters[:place]) + gap + b"".join(letters[place:]) + after
 
 
 def _telling(names: Collection[str]) -> int:

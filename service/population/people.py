@@ -29,6 +29,7 @@ from service.screening.ports import Pulled
 T = TypeVar("T")
 Tell = Callable[[str, int], None]
 
+SAMPLE = BLOCK // 8  # bytes at the beginning of each file, and once in 512 MiB, that are counted line by line
 _AT_ONCE = 16  # people judged before others have their turn
 log = structlog.get_logger()
 
@@ -47,7 +48,7 @@ class LocalPeople:
         source: str | None = None,
         processes: int = 2,
         whole_count: bool = False,
-        sample: int = BLOCK,
+        sample: int = SAMPLE,
         unit: int = UNIT,
         block: int = BLOCK,
     ) -> None:
@@ -59,7 +60,7 @@ class LocalPeople:
         self._screener, self._folder, self._work = screener, folder, work
         self._entry = entry_of(screener.study)
         self._processes, self._whole = processes, whole_count
-        self._sample, self._unit, self._block = Sample(sample, 1 if whole_count else 512), unit, block
+        self._sample, self._unit, self._block = Sample(sample, 1 if whole_count else 4096), unit, block
         self._selected: Selected | None = None
 
     async def select(self, known: frozenset[str], told: Told) -> Selection:
