@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from service.client import Candor, Run
 from service.demo import charts
 from service.fhir.read import located_in
+from tests.cds import SERVICE, call, lent
 from tests.servers.fixtures import started_hapi
 from tests.servers.running import environment_of, running
 from tests.verdicts import as_json
@@ -24,6 +26,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 DAY = "2026-11-23"
 # What says that records are withheld, of whoever is beside it; what names a record that is not there.
+PATIENT = "demo-02"
 LEFT_OUT = {"08", "12", "13"}
 OF_THE_DOOR = ("id", "written", "person_status")  # what differs by the door, as the contract says
 Json = dict[str, Any]
@@ -145,6 +148,43 @@ def test_the_service_runs_it_and_every_door_agrees(hospital: str, tmp_path: Path
     of_run = listed["Patient/demo-02"]
     assert _of_any_door(of_run) == _of_any_door(asked)
     assert _verdicts(documents["local"]["Patient/demo-02"]) == _verdicts(asked)
+
+
+def test_every_door_of_the_service_keeps_the_same_document(hospital: str, tmp_path: Path) -> None:
+    """By a run, by request, by a card, by a notification and by an export: as of today one patient has one result."""
+    today = datetime.now().astimezone().date().isoformat()
+    kept: dict[str, Json] = {}
+    with (
+        running(tmp_path / "service", FHIR_URL=hospital, CDS_BUDGET_MS="20000") as service,
+        Candor(service.url) as candor,
+    ):
+        candor.follow_run(candor.start_run())
+        kept["run"] = _kept(candor)
+        candor.screen(patient=PATIENT)
+        kept["request"] = _kept(candor, after=kept["run"])
+        card = call(charts()["02-early-disease"]) | lent(hospital)
+        assert httpx.post(f"{service.url}{SERVICE}", json=card, timeout=60).status_code == 200
+        kept["card"] = _kept(candor, after=kept["request"])
+        told = httpx.post(f"{service.url}/subscriptions/notifications/Patient/{PATIENT}", timeout=60)
+        assert told.status_code == 200
+        kept["notification"] = _kept(candor, after=kept["card"])
+    file = tmp_path / "bulk.ndjson"
+    bulk = ("--source", "bulk", "--as-of", today, "--dry-run", "--results", str(file))
+    report_of(discover(tmp_path / "bulk", hospital, *bulk))
+    expected = results(file)[f"Patient/{PATIENT}"]
+    assert expected["as_of"] == today
+    assert {door: _of_any_door(document) for door, document in kept.items()} == dict.fromkeys(kept, expected)
+
+
+def _kept(candor: Candor, *, after: Json | None = None) -> Json:
+    """Return the patient's result that stands, as soon as it is another one than before."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        for each in candor.screenings():
+            if each["patient"] == f"Patient/{PATIENT}" and each["id"] != (after or {}).get("id"):
+                return dict(each)
+        time.sleep(0.5)
+    raise AssertionError("no result was kept")
 
 
 def _of_any_door(document: Any) -> Json:
