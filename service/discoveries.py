@@ -17,7 +17,7 @@ import structlog
 from service.config import Settings
 from service.discovery.door import RunDoor, read_order
 from service.discovery.ending import Ending
-from service.discovery.model import Ended, Run, RunOrder
+from service.discovery.model import Ended, Run, RunOrder, RunState
 from service.discovery.ports import People, RunLost, RunUnderWay, Told
 from service.discovery.run import Discovery
 from service.discovery.sections import Report
@@ -85,6 +85,7 @@ class Discoveries:
         if await self.runs.whole_is_due(order.study, timedelta(days=self.settings.discovery_full_days)):
             order = msgspec.structs.replace(order, full=True)
         run = await self.runs.begin(id_, order, screener.study.rulebook.hash, lease, resume=resume)
+        await self._clear(run)
         discovery = Discovery(self.runs, Ending(self._telling(screener, run.order)), lease)
         try:
             report = await discovery.carry_out(run, self._people(run, screener), told)
@@ -137,7 +138,19 @@ class Discoveries:
         return LocalPeople(screener, Path(folder), work / "selected", whole_count=order.whole_count)
 
     def _work(self, run: Run) -> Path:
-        return self.settings.home / "runs" / run.id
+        return self._works / run.id
+
+    @property
+    def _works(self) -> Path:
+        return self.settings.home / "runs"
+
+    async def _clear(self, run: Run) -> None:
+        """Delete what runs left that are not gone on with: it is patient data."""
+        for folder in list(self._works.iterdir()) if self._works.is_dir() else ():
+            other = await self.runs.read(folder.name)
+            theirs = other is not None and other.order.study != run.order.study and other.state is not RunState.DONE
+            if folder.name != run.id and not theirs:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager

@@ -124,15 +124,15 @@ class _Told:
             "by_status": {status.value: self._by_status[status] for status in _STATUSES},
             "by_priority": {str(priority): self._by_priority[priority] for priority in _PRIORITIES},
             "funnel": [{"id": id_, **counts} for id_, counts in self._funnel.items()],
-            "new": self._new,
+            "new": sorted(self._new, key=_patient),
             "lost": sorted(self._lost, key=_patient),
-            "changed": self._changed,
+            "changed": sorted(self._changed, key=_patient),
             "missing": [
                 {"notion": notion, "patients": number, "unlocks": sorted(self._unlocks[notion], key=order.index)}
                 for notion, number in sorted(self._missing.items(), key=lambda one: (-one[1], one[0]))
             ],
             "rescreen_due": sorted(self._due, key=lambda one: (one["rescreen_after"], one["patient"])),
-            "failed": self._failed,
+            "failed": sorted(self._failed, key=_patient),
             "coverage": [_covered(id_, self._coverage.get(id_, Tally())) for id_ in counted(self._study)],
             "unread": selection.unread,
             "seconds": facts.seconds,

@@ -71,6 +71,15 @@ def test_a_value_that_changed_somebody_is_named(candor: Candor, folder: Path) ->
     ]
 
 
+def test_nothing_of_a_run_is_left_on_the_disk(candor: Candor, folder: Path, tmp_path: Path) -> None:
+    """Neither of one that is done, nor of one that broke off and is not gone on with."""
+    given_up = tmp_path / "home/runs/b7d0c1f2-given-up/selected"
+    given_up.mkdir(parents=True)
+    (given_up / "Patient.ndjson").write_text("{}")
+    candor("discover", "--source", folder, *DAY)
+    assert list((tmp_path / "home/runs").iterdir()) == []
+
+
 def test_nothing_is_kept_of_a_run_that_is_only_tried(candor: Candor, folder: Path) -> None:
     """Tried twice, everybody is new twice; there is no run to show again."""
     tried = [report(candor("discover", "--source", folder, "--dry-run", "--json", *DAY)) for _ in range(2)]
