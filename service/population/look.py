@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from service.eligibility.codes import Lexicon
 from service.eligibility.entry import COUNTED, Entry
 from service.errors import NotFhirError
+from service.fhir.coded import codings_in, concepts_in
 from service.fhir.references import contained, identifiers, local_name, reference_in, relative
 from service.population import ndjson, patterns
 from service.population.bundles import BY_INDEX, Piece, Place, pieces
@@ -122,33 +123,13 @@ class Looking:
                 continue
             if kind == "Condition" and in_sample:
                 look.conditions += 1
-                look.uncoded += not any(codings(resource.get("code")))
+                look.uncoded += not any(codings_in(resource.get("code")))
             elif kind == "ResearchSubject":
                 look.members.append(member(piece.owner, resource))
             elif kind == "Patient":
                 look.people += piece.kind == "Bundle"
-            if found := self.concepts & set(counted(resource, self.lexicon)):
+            if found := self.concepts & concepts_in(resource, self.lexicon, COUNTED):
                 look.shown.setdefault(piece.owner, set()).update(found)
-
-
-def counted(resource: Mapping[str, Any], lexicon: Lexicon) -> Iterator[str]:
-    """Yield the concepts of all codes of a record that bring somebody in."""
-    for system, code in codings(resource):
-        if isinstance(system, str):
-            yield from (meaning.concept for meaning in lexicon.meanings(system, code) if meaning.role in COUNTED)
-
-
-def codings(value: Any) -> Iterator[tuple[Any, str]]:
-    """Yield (system, code) wherever one stands."""
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            if isinstance(code := part.get("code"), str) and code:
-                yield part.get("system"), code
-            waiting.extend(each for each in part.values() if isinstance(each, dict | list))
-        elif isinstance(part, list):
-            waiting.extend(part)
 
 
 def member(owner: str, subject: Mapping[str, Any]) -> Member:

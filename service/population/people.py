@@ -15,9 +15,10 @@ import structlog
 from service.discovery.model import Found, Selection, Uncoded
 from service.discovery.ports import Told
 from service.eligibility.entry import Entry, entry_of
+from service.fhir.coded import codings_in
 from service.fhir.coverage import tally
 from service.population.files import find_files, nothing_in
-from service.population.look import Look, Looking, chosen, codings, members_of
+from service.population.look import Look, Looking, chosen, members_of
 from service.population.reading import PatientRecords
 from service.population.scan import BLOCK, Sample
 from service.population.selected import UNIT, Selected
@@ -113,7 +114,7 @@ class LocalPeople:
             patients.append(chart.patient)
             codes = [each.get("code") for each, _ in chart.resources if each["resourceType"] == "Condition"]
             conditions += len(codes)
-            uncoded += sum(not any(codings(code)) for code in codes)
+            uncoded += sum(not any(codings_in(code)) for code in codes)
         return Selection(
             seen=len(patients),
             patients=sorted(patients),
