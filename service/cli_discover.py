@@ -61,7 +61,8 @@ def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
     study: Annotated[str | None, typer.Option(metavar="ID", help="The study; default: the first one.")] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run that broke off, as it was asked for; else begin.")
+        bool,
+        typer.Option("--resume", help="Go on with the run that broke off, if its options were these; else begin."),
     ] = False,
     last: Annotated[
         bool, typer.Option("--last", help="Search nothing: show the report of the last run that ended well again.")
@@ -106,6 +107,7 @@ def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
         dry_run=dry_run,
         whole_count=count_all,
         caller=CALLER,
+        day_named=as_of is not None,
     )
     if last:
         report = asyncio.run(_last(settings, order))
@@ -138,11 +140,12 @@ async def _run(
 
     with open_store(settings.store, settings.home) as store:
         async with opened(settings, store, {order.study: screens}) as discoveries:
+            id_ = str(uuid4())
             try:
-                run, report = await discoveries.run(str(uuid4()), order, resume=resume, told=told)
+                run, report = await discoveries.run(id_, order, resume=resume, told=told)
             except (RunUnderWay, RunLost, StoreDown) as error:
                 raise TryLater(str(error)) from None
-            if resume and run.order.as_of != order.as_of:
+            if resume and run.id != id_:
                 sys.stderr.write(f"candor: the run that broke off was resumed, for {run.order.as_of}.\n")
             if results is not None:
                 await discoveries.write_results(run, results)

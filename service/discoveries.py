@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import structlog
 
 from service.config import Settings
 from service.discovery.door import RunDoor, read_order
 from service.discovery.ending import Ending
-from service.discovery.model import Ended, Run, RunOrder, RunState
+from service.discovery.model import Ended, Run, RunOrder, RunState, Terms
 from service.discovery.ports import People, RunLost, RunUnderWay, Told
 from service.discovery.run import Discovery
 from service.discovery.sections import Report
-from service.errors import InputError, TryLater
+from service.errors import InputError, Never, TryLater
 from service.population.people import LocalPeople
 from service.screening.document import encode
 from service.screening.patient import Screener
@@ -62,42 +62,70 @@ class Discoveries:
 
     def door(self, wake: Callable[[], None]) -> RunDoor:
         """Return what takes in runs that callers ask for; ``wake`` tells the worker."""
-        rules = {study: each.study.rulebook.hash for study, each in self.screeners.items()}
-        return RunDoor(self.runs, rules, self.sources, wake)
+        return RunDoor(self.runs, self.screeners.keys(), self.sources, wake)
 
     async def run_job(self, claim: Claim) -> None:
-        """Carry out the run that a job is about. Raises ``TryLater``, ``LeaseLost`` and ``StoreDown``."""
+        """Carry out the run that a job is about. Raises ``TryLater``, ``Never``, ``LeaseLost`` and ``StoreDown``."""
         order = read_order(claim.payload)
+        if order.study not in self.screeners:
+            raise Never("The study of this run is not loaded any more.")
         try:
-            await self.run(claim.screening, order, resume=False, told=untold)
-        except RunUnderWay as error:  # this very one, by a process that is gone or not
+            run = await self.runs.take(claim.screening, self._terms(order), self._lease)
+        except RunUnderWay as error:  # by a process that is gone or not
             raise TryLater(str(error), AGAIN) from None
+        if run is None:
+            return
+        try:
+            await self._carry_out(run, untold)
         except RunLost:
             log.warning("run-lost")
+        except StoreDown:
+            raise
+        except Exception as error:  # what becomes of its job is the worker's to say
+            with suppress(RunLost):
+                await self.runs.put_off(run, reason_of(error))
+            raise
 
     async def run(self, id_: str, order: RunOrder, *, resume: bool, told: Told) -> tuple[Run, Report]:
         """Begin or resume a run, and carry it out; return it with its report.
 
         Raises ``InputError``, ``SettingError``, ``TryLater``, ``Never``, ``RunUnderWay``, ``RunLost``, ``StoreDown``.
         """
-        screener = self.screeners[order.study]
-        lease = timedelta(seconds=self.settings.lease_seconds)
-        if await self.runs.whole_is_due(order.study, timedelta(days=self.settings.discovery_full_days)):
-            order = msgspec.structs.replace(order, full=True)
-        run = await self.runs.begin(id_, order, screener.study.rulebook.hash, lease, resume=resume)
-        await self._clear(run)
-        discovery = Discovery(self.runs, Ending(self._telling(screener, run.order)), lease)
+        run = await self.runs.begin(id_, order, self._terms(order), self._lease, resume=resume)
         try:
-            report = await discovery.carry_out(run, self._people(run, screener), told)
-        except (TryLater, RunLost, StoreDown):
+            return run, await self._carry_out(run, told)
+        except (RunLost, StoreDown):
             raise
         except Exception as error:
-            await self.runs.fail(run, reason_of(error))
+            with suppress(RunLost):
+                await self.runs.fail(run, reason_of(error))
             raise
+
+    async def _carry_out(self, run: Run, told: Told) -> Report:
+        screener = self.screeners[run.order.study]
+        await self._clear(run)
+        discovery = Discovery(self.runs, Ending(self._telling(screener, run.order)), self._lease)
+        report = await discovery.carry_out(run, self._people(run, screener), told)
         shutil.rmtree(self._work(run), ignore_errors=True)
         if self.notices is not None:
             await self.notices.tell(report)
-        return run, report
+        return report
+
+    def _terms(self, order: RunOrder) -> Terms:
+        settings = self.settings
+        where = {
+            REST: (settings.fhir_url,),
+            BULK: (settings.fhir_url, settings.bulk_group, settings.bulk_type_filter),
+        }.get(order.source, ())
+        return Terms(
+            rules=self.screeners[order.study].study.rulebook.hash,
+            scope=blake2b(repr((order.source, *map(str, where))).encode(), digest_size=16).hexdigest(),
+            whole_every=timedelta(days=settings.discovery_full_days),
+        )
+
+    @property
+    def _lease(self) -> timedelta:
+        return timedelta(seconds=self.settings.lease_seconds)
 
     async def write_results(self, run: Run, file: Path) -> None:
         """Write the documents of a run's people as NDJSON. Raises ``InputError`` where the file takes none."""

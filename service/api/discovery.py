@@ -91,6 +91,7 @@ async def start(request: Request, service: TheService, caller: MayRun) -> Respon
         limit=wanted.limit,
         dry_run=wanted.dry_run,
         caller=caller.name,
+        day_named=wanted.as_of is not None,
     )
     id_ = await _door(service).start(order)
     headers = {"Location": f"/api/v1/discovery-runs/{id_}", "Retry-After": str(RETRY_AFTER)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -21,7 +21,7 @@ read_order = msgspec.json.Decoder(RunOrder).decode
 class Queue(Protocol):
     """Where runs wait. Every method may raise ``StoreDown``."""
 
-    async def queue(self, id_: str, order: RunOrder, rules: str, job: NewJob) -> None:
+    async def queue(self, id_: str, order: RunOrder, job: NewJob) -> None:
         """Keep a run together with the job that carries it out. Raises ``RunUnderWay``."""
         ...
 
@@ -39,7 +39,7 @@ class RunDoor:
     """Takes runs in, and tells of them."""
 
     queue: Queue
-    rules: Mapping[str, str]  # study -> hash of the rules
+    studies: Collection[str]
     sources: frozenset[str]  # those that are configured
     wake: Callable[[], None]  # the worker, when a run was kept
 
@@ -49,7 +49,7 @@ class RunDoor:
             raise InputError("No hospital server is configured: set CANDOR_FHIR_URL.", "no-hospital-server")
         id_ = str(uuid4())
         job = NewJob(id_, Kind.DISCOVER, id_, _encode(order), lane=f"discover {order.study}")
-        await self.queue.queue(id_, order, self.rules[order.study], job)
+        await self.queue.queue(id_, order, job)
         self.wake()
         return id_
 
@@ -59,5 +59,5 @@ class RunDoor:
 
     async def last(self) -> dict[str, datetime]:
         """Return when the last run of each study began that ended well. Raises ``StoreDown``."""
-        found = [await self.queue.last(study) for study in self.rules]
+        found = [await self.queue.last(study) for study in self.studies]
         return {run.order.study: run.started for run in found if run is not None}

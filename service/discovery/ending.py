@@ -13,7 +13,9 @@ from service.discovery.tasks import cancelled, some_done
 from service.eligibility.results import NotScreened, Screening
 from service.errors import Never, TryLater
 from service.screening.patient import Answer, Judged, Screener
+from service.work.failures import tell
 from service.work.keeping import to_keep
+from service.work.ports import StoreDown
 
 POSTS = 4  # at a time
 HOPELESS = 10  # people in a row about whom nothing could be posted: the server is down
@@ -73,6 +75,11 @@ class Ending:
             self._failures += 1
             if self._failures >= HOPELESS:
                 raise
+            return Answer(judged.result), NOT_POSTED
+        except StoreDown:
+            raise
+        except Exception as bug:  # noqa: BLE001 - one patient stops nothing; what it says could hold clinical values
+            tell(bug)
             return Answer(judged.result), NOT_POSTED
         self._failures = 0
         return answer, None

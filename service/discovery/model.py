@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -14,8 +14,6 @@ from service.screening.patient import Judged
 from service.work.model import StoredScreening
 
 TRIGGER = "discovery"  # what asked for the results of a run
-
-
 GONE = "patient-not-found"  # the source does not have somebody any more
 
 
@@ -91,11 +89,30 @@ class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False  # nothing is posted, and no result kept
     whole_count: bool = False  # what carries no code is counted in the whole source, not in samples
     caller: str = ""
+    day_named: bool = False  # whoever asked wants that very day, not just the present one
+
+    def goes_on_with(self, broken_off: RunOrder, *, lately: bool) -> bool:
+        """Whether to resume that run is what is asked for here: all was asked for alike.
+
+        A run keeps its day; a day before is gone on with when the run broke off ``lately`` and no day is named.
+        """
+        same_day = {"as_of": self.as_of, "day_named": self.day_named, "caller": self.caller}
+        if msgspec.structs.replace(broken_off, **same_day) != self:
+            return False
+        return broken_off.as_of == self.as_of or (lately and broken_off.as_of < self.as_of and not self.day_named)
 
     @property
     def for_good(self) -> bool:
         """Whether the next run may go on from this one: it looked at everybody, and told everybody."""
         return self.limit is None and not self.dry_run
+
+
+class Terms(NamedTuple):
+    """Under what a run begins; what changed is looked through only where the last run had the same ones."""
+
+    rules: str  # the hash of the rules that judge
+    scope: str  # what is looked through: the server, and which part of it
+    whole_every: timedelta  # everybody is looked through so often
 
 
 class Run(NamedTuple):
@@ -105,7 +122,6 @@ class Run(NamedTuple):
     order: RunOrder
     state: RunState
     fence: int
-    rules: str  # the hash of the rules that judge
     since: datetime | None  # only what changed after that is looked through for people; ``None``: everything
     selection: Selection | None
     progress: str | None  # JSON: stage, done, total

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Protocol, TypeVar
 
-from service.discovery.model import Ended, Found, Kept, Run, RunOrder, Selection
+from service.discovery.model import Ended, Found, Kept, Run, Selection
 from service.errors import CandorError
 from service.screening.document import Document
 
@@ -47,13 +47,6 @@ class People(Protocol):
 class Runs(Protocol):
     """Where runs are kept, so that one that broke off goes on. Every method may raise ``StoreDown``."""
 
-    async def begin(self, id_: str, order: RunOrder, rules: str, lease: timedelta, *, resume: bool) -> Run:
-        """Take the run that was queued under this id, go on with the study's last unfinished one, or begin anew.
-
-        An unfinished one that nobody holds is given up unless it is resumed. Raises ``RunUnderWay``.
-        """
-        ...
-
     async def hold(self, run: Run, lease: timedelta, progress: str) -> None:
         """Hold the run for another ``lease`` from now, and say how far it is. Raises ``RunLost``."""
         ...
@@ -77,16 +70,8 @@ class Runs(Protocol):
         """Keep the report, and end the run; the people of runs before the last are forgotten. Raises ``RunLost``."""
         ...
 
-    async def fail(self, run: Run, reason: str) -> None:
-        """End the run without a report; it can be resumed. Raises ``RunLost``."""
-        ...
-
-    async def last(self, study: str) -> Run | None:
-        """Return the study's last run that ended well and left nobody out."""
-        ...
-
     async def known(self, study: str) -> frozenset[str]:
-        """Return who has a result of the study that stands, and who failed in the last run."""
+        """Return who has a result of the study that stands and was not gone since, and who failed in the last run."""
         ...
 
     async def told(self, run: Run, make: Callable[[Iterable[Ended], Mapping[str, Document]], T]) -> T:

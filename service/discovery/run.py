@@ -21,6 +21,7 @@ from service.discovery.model import GONE, Facts, Kept, Run, Selection
 from service.discovery.ports import People, RunLost, Runs, Told
 from service.discovery.report import make_report
 from service.discovery.sections import Report
+from service.errors import ServerError
 from service.work.ports import StoreDown
 
 KEEP = 50  # ends in one transaction
@@ -55,10 +56,7 @@ class Discovery:
     clock: Callable[[], float] = monotonic
 
     async def carry_out(self, run: Run, people: People, told: Told) -> Report:
-        """Return the report. Raises ``InputError``, ``TryLater``, ``Never``, ``RunLost`` and ``StoreDown``.
-
-        After these the run can be resumed.
-        """
+        """Return the report. Raises ``InputError``, ``TryLater``, ``Never``, ``RunLost`` and ``StoreDown``."""
         began, progress = self.clock(), Progress(told)
         async with self._held(run, progress):
             selection = run.selection or await self._select(run, people, progress)
@@ -96,14 +94,18 @@ class Discovery:
         told("screen", total - len(left), total)
         if not left:
             return
-        async for end in self.ending.of_each(run, people.screened(list(left), run.order.as_of, told)):
-            if left.pop(end.patient, end) is end:  # nobody asked for, or ended already
-                continue
-            ends.append(end)
-            if len(ends) >= KEEP or self.clock() - kept_at >= KEEP_AFTER:
-                await self.runs.ended(run, ends, run.order.caller)
-                ends, kept_at = [], self.clock()
-            told("screen", total - len(left), total)
+        try:
+            async for end in self.ending.of_each(run, people.screened(list(left), run.order.as_of, told)):
+                if left.pop(end.patient, end) is end:  # nobody asked for, or ended already
+                    continue
+                ends.append(end)
+                if len(ends) >= KEEP or self.clock() - kept_at >= KEEP_AFTER:
+                    await self.runs.ended(run, ends, run.order.caller)
+                    ends, kept_at = [], self.clock()
+                told("screen", total - len(left), total)
+        except ServerError:  # whoever resumes the run gets further, also where certain people break it off
+            await self.runs.ended(run, ends, run.order.caller)
+            raise
         ends += [Kept(patient, None, GONE) for patient in left]
         await self.runs.ended(run, ends, run.order.caller)
 

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from service.discovery.model import Ended, Kept, Run, RunOrder, Selection
+from service.discovery.model import Ended, Kept, Run, RunOrder, RunState, Selection, Terms
 from service.screening.document import Document
-from service.store import runs
+from service.store import run_starts, runs
 from service.store.database import Database
 from service.store.run_documents import Documents, ends
 from service.work.model import NewJob
@@ -28,13 +28,23 @@ class SqlRuns:
     def __init__(self, database: Database, clock: Callable[[], datetime] = _utc_now) -> None:
         self._database, self._now = database, clock
 
-    async def queue(self, id_: str, order: RunOrder, rules: str, job: NewJob) -> None:
+    async def queue(self, id_: str, order: RunOrder, job: NewJob) -> None:
         """Keep a run together with the job that carries it out. Raises ``RunUnderWay``."""
-        await self._database.run(runs.queue, self._now(), id_, order, rules, job)
+        await self._database.run(run_starts.queue, self._now(), id_, order, job)
 
-    async def begin(self, id_: str, order: RunOrder, rules: str, lease: timedelta, *, resume: bool) -> Run:
-        """Take or make a run."""
-        return await self._database.run(runs.begin, self._now(), id_, order, rules, lease, resume=resume)
+    async def begin(self, id_: str, order: RunOrder, terms: Terms, lease: timedelta, *, resume: bool) -> Run:
+        """Begin a run under this id, or ``resume`` the last one where the same was asked for on the same terms.
+
+        One that broke off is given up unless it is resumed. Raises ``RunUnderWay`` while somebody carries one out.
+        """
+        return await self._database.run(run_starts.begin, self._now(), id_, order, terms, lease, resume=resume)
+
+    async def take(self, id_: str, terms: Terms, lease: timedelta) -> Run | None:
+        """Take a run that was queued, or that broke off; ``None``: it ended, or another was begun since.
+
+        Raises ``RunUnderWay`` where it is in other hands.
+        """
+        return await self._database.run(run_starts.take, self._now(), id_, terms, lease)
 
     async def hold(self, run: Run, lease: timedelta, progress: str | None) -> None:
         """Hold a run for longer."""
@@ -58,17 +68,16 @@ class SqlRuns:
         await self._database.run(runs.finish, self._now(), run, report)
 
     async def fail(self, run: Run, reason: str) -> None:
-        """End a run that can be resumed."""
-        await self._database.run(runs.fail, self._now(), run, reason)
+        """End a run without a report; it can be resumed. Raises ``RunLost``."""
+        await self._database.run(runs.stop, self._now(), run, RunState.FAILED, reason)
+
+    async def put_off(self, run: Run, reason: str) -> None:
+        """Have a run go on later. Raises ``RunLost``."""
+        await self._database.run(runs.stop, self._now(), run, RunState.QUEUED, reason)
 
     async def last(self, study: str) -> Run | None:
         """Return the run that the next one goes on from."""
         return await self._database.run(runs.last, study)
-
-    async def whole_is_due(self, study: str, every: timedelta) -> bool:
-        """Whether nobody looked through everybody for so long."""
-        began = await self._database.run(runs.whole, study)
-        return began is None or self._now() - began >= every
 
     async def read(self, id_: str) -> Run | None:
         """Return a run."""
@@ -76,7 +85,7 @@ class SqlRuns:
 
     async def known(self, study: str) -> frozenset[str]:
         """Return who has to be looked at again."""
-        return await self._database.run(runs.known, study)
+        return await self._database.run(runs.known, self._now(), study)
 
     async def told(self, run: Run, make: Callable[[Iterable[Ended], Mapping[str, Document]], T]) -> T:
         """Return what is made of the people of a run and of the last one."""

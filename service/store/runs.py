@@ -1,89 +1,28 @@
-"""Discovery runs as rows: begun, held under a lease, ended; every change asks for the fence of the lease."""
+"""Discovery runs as rows: held under a lease, told of, ended; every change asks for the fence of the lease."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
 
 from service.discovery.model import GONE, Kept, Run, RunOrder, RunState, Selection
-from service.discovery.ports import RunLost, RunUnderWay
+from service.discovery.ports import RunLost
 from service.screening.stored import decode, says_the_same
-from service.store import jobs, results
-from service.store.newest import replaced
+from service.store import results
+from service.store.newest import NOT_PERMITTED, replaced
 from service.store.run_documents import Documents, packed
 from service.store.tables import run_people, runs, screenings
-from service.work.model import Audit, NewJob, StoredScreening
+from service.work.model import Audit, StoredScreening
 
 _AT_ONCE = 500  # values in one statement
-_GIVEN_UP = "It broke off, and another run was begun instead of resuming it."
 
-_order = msgspec.json.Decoder(RunOrder)
+decode_order = msgspec.json.Decoder(RunOrder).decode
 _selection = msgspec.json.Decoder(Selection)
 _encode = msgspec.json.encode
-
-
-def queue(connection: Connection, now: datetime, id_: str, order: RunOrder, rules: str, job: NewJob) -> None:
-    """Keep a run to be carried out by a job, with the job. Raises ``RunUnderWay``."""
-    _insert(connection, now, id_, order, rules, {"state": RunState.QUEUED, "fence": 0})
-    jobs.add(connection, now, job, None)
-
-
-def begin(
-    connection: Connection, now: datetime, id_: str, order: RunOrder, rules: str, lease: timedelta, *, resume: bool
-) -> Run:
-    """Take or make a run: see ``Runs.begin``."""
-    newest = (
-        connection.execute(
-            select(runs)
-            .where(runs.c.study == order.study)
-            .order_by(runs.c.started.desc(), runs.c.id)
-            .limit(1)
-            .with_for_update()
-        )
-    ).one_or_none()
-    if newest is not None:
-        held = newest.state == RunState.RUNNING and newest.held_until is not None and newest.held_until > now
-        if held or (newest.state == RunState.QUEUED and newest.id != id_):
-            raise RunUnderWay("A run of this study is under way.")
-        if newest.state != RunState.DONE and (newest.id == id_ or resume):
-            taken = {"state": RunState.RUNNING, "fence": newest.fence + 1, "reason": None}
-            row = (runs.c.id == newest.id, runs.c.fence == newest.fence)
-            changed = update(runs).where(*row).values(**taken, held_until=now + lease, changed=now)
-            if connection.execute(changed).rowcount == 1:
-                return _taken(connection, newest.id)
-            raise RunUnderWay("A run of this study was begun at the same moment.")
-        if newest.state == RunState.RUNNING:
-            _give_up(connection, now, newest.id)
-    _insert(connection, now, id_, order, rules, {"state": RunState.RUNNING, "fence": 1, "held_until": now + lease})
-    return _taken(connection, id_)
-
-
-def _taken(connection: Connection, id_: str) -> Run:
-    return _read(connection.execute(select(runs).where(runs.c.id == id_)).one())
-
-
-def _give_up(connection: Connection, now: datetime, id_: str) -> None:
-    failed = {"state": RunState.FAILED, "reason": _GIVEN_UP, "held_until": None, "changed": now}
-    connection.execute(update(runs).where(runs.c.id == id_).values(**failed))
-
-
-def _insert(
-    connection: Connection, now: datetime, id_: str, order: RunOrder, rules: str, standing: dict[str, Any]
-) -> None:
-    row = {"id": id_, "study": order.study, "for_good": order.for_good, "order": _encode(order), "rules": rules}
-    before = last(connection, order.study)
-    # Other rules may look for other people: then everybody is looked through.
-    since = before.selection.until if before and before.selection and before.rules == rules and not order.full else None
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(runs).values(**row, **standing, since=since, started=now, changed=now))
-    except IntegrityError:
-        raise RunUnderWay("A run of this study is under way.") from None
 
 
 def change(connection: Connection, /, now: datetime, run: Run, **values: Any) -> None:
@@ -118,10 +57,16 @@ def ended(connection: Connection, now: datetime, run: Run, people: Sequence[Kept
         document = before.packed(each.patient) if unknown else packed(each.document)
         this = (run_people.c.run == run.id, run_people.c.patient == each.patient)
         coverage = _encode(each.coverage) if each.coverage else None
-        end = {"ended": True, "error": each.error, "document": document, "coverage": coverage}
+        end = {"ended": True, "error": each.error, "document": document, "coverage": coverage, "again": _again(each)}
         connection.execute(update(run_people).where(*this).values(**end))
         if each.result is not None:
             _keep(connection, now, each, each.result, caller)
+
+
+def _again(each: Kept) -> bool:
+    """Whether to look at somebody the next time, whatever has changed: not at who is gone or opposed."""
+    refused = each.result.error if each.result is not None else None
+    return bool({each.error, refused} - {None, GONE, NOT_PERMITTED})
 
 
 def _keep(connection: Connection, now: datetime, each: Kept, result: StoredScreening, caller: str) -> None:
@@ -149,9 +94,9 @@ def finish(connection: Connection, now: datetime, run: Run, report: bytes) -> No
     connection.execute(delete(run_people).where(run_people.c.run.in_(others)))
 
 
-def fail(connection: Connection, now: datetime, run: Run, reason: str) -> None:
-    """End a run that can be resumed."""
-    change(connection, now, run, state=RunState.FAILED, reason=reason, held_until=None)
+def stop(connection: Connection, now: datetime, run: Run, state: RunState, reason: str) -> None:
+    """Let go of a run that did not end well; it can be gone on with."""
+    change(connection, now, run, state=state, reason=reason, held_until=None)
 
 
 def release_all(connection: Connection, now: datetime) -> None:
@@ -190,18 +135,15 @@ def _others(value: Any, patient: str) -> Any:
 
 
 def last(connection: Connection, study: str) -> Run | None:
-    """Return the last run that the next one may go on from."""
-    done = (runs.c.study == study, runs.c.state == RunState.DONE, runs.c.for_good)
-    row = connection.execute(
-        select(runs).where(*done).order_by(runs.c.started.desc(), runs.c.id).limit(1)
-    ).one_or_none()
+    """Return the last run that ended well and left nobody out."""
+    return last_for_good(connection, study)
+
+
+def last_for_good(connection: Connection, study: str, *alike: ColumnElement[bool]) -> Run | None:
+    """Return the last such run of which more is true."""
+    done = (runs.c.study == study, runs.c.state == RunState.DONE, runs.c.for_good, *alike)
+    row = connection.execute(select(runs).where(*done).order_by(runs.c.started.desc()).limit(1)).one_or_none()
     return None if row is None else _read(row)
-
-
-def whole(connection: Connection, study: str) -> datetime | None:
-    """Return when the last run for good began that looked through everybody."""
-    done = (runs.c.study == study, runs.c.state == RunState.DONE, runs.c.for_good, runs.c.since.is_(None))
-    return connection.execute(select(runs.c.started).where(*done).order_by(runs.c.started.desc()).limit(1)).scalar()
 
 
 def read(connection: Connection, id_: str) -> Run | None:
@@ -210,24 +152,24 @@ def read(connection: Connection, id_: str) -> Run | None:
     return None if row is None else _read(row)
 
 
-def known(connection: Connection, study: str) -> frozenset[str]:
-    """Return who has a result that stands, and who failed the last time."""
-    stands = (screenings.c.study == study, screenings.c.patient.is_not(None), screenings.c.error.is_(None))
-    found = set(connection.execute(select(screenings.c.patient).where(*stands).distinct()).scalars())
+def known(connection: Connection, now: datetime, study: str) -> frozenset[str]:
+    """Return who has a result that stands, and who failed the last time; not who was refused or gone since."""
+    stands = ~replaced(screenings, now.astimezone().date())
+    theirs = (screenings.c.study == study, screenings.c.patient.is_not(None), screenings.c.error.is_(None))
+    found = set(connection.execute(select(screenings.c.patient).where(*theirs, stands).distinct()).scalars())
     before = last(connection, study)
     if before is not None:
-        failed = (run_people.c.run == before.id, run_people.c.error.is_not(None))
-        found |= set(connection.execute(select(run_people.c.patient).where(*failed)).scalars())
+        again = (run_people.c.run == before.id, run_people.c.again)
+        found |= set(connection.execute(select(run_people.c.patient).where(*again)).scalars())
     return frozenset(found)
 
 
 def _read(row: Any) -> Run:
     return Run(
         row.id,
-        _order.decode(row.order),
+        decode_order(row.order),
         RunState(row.state),
         row.fence,
-        row.rules,
         row.since,
         None if row.selection is None else _selection.decode(row.selection),
         row.progress,

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 
-from service.store import jobs, memory, newest, results, runs, upkeep
+from service.store import jobs, memory, newest, results, run_starts, runs, upkeep
 from service.store.database import SQLITE, Database, opened
 from service.store.tables import jobs as jobs_table
 from service.work.model import (
@@ -100,7 +100,7 @@ class SqlStore:
 
     async def park(self, claim: Claim, reason: str, document: bytes | None = None) -> None:
         """Set a job aside."""
-        await self.database.run(results.park, self._now(), claim, reason, document)
+        await self.database.run(_park, self._now(), claim, reason, document)
 
     async def withdraw(self, claim: Claim) -> None:
         """Forget a job whose caller was told that nothing was done."""
@@ -184,6 +184,12 @@ class SqlStore:
     async def check(self) -> None:
         """Raise ``StoreDown`` where the store could not take work now."""
         await self.database.run(_touch)
+
+
+def _park(connection: Connection, now: datetime, claim: Claim, reason: str, document: bytes | None) -> None:
+    results.park(connection, now, claim, reason, document)
+    if claim.kind is Kind.DISCOVER:
+        run_starts.set_aside(connection, now, claim.screening, reason)
 
 
 def _touch(connection: Connection) -> None:

@@ -174,6 +174,7 @@ runs = Table(
     Column("held_until", Instant),  # while somebody carries it out
     Column("order", LargeBinary, nullable=False),
     Column("rules", String, nullable=False),
+    Column("scope", String, nullable=False, server_default=""),  # what is looked through
     Column("since", Instant),
     Column("selection", LargeBinary),
     Column("progress", String),
@@ -193,6 +194,7 @@ run_people = Table(
     Column("run", String, primary_key=True),
     Column("patient", String, primary_key=True),
     Column("ended", Boolean, nullable=False),
+    Column("again", Boolean, nullable=False, server_default=false()),  # is looked at the next time, too
     Column("error", String),
     Column("document", LargeBinary),  # packed
     Column("coverage", LargeBinary),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from service.demo import charts
-from service.discovery.ending import NOT_POSTED, Ending
-from service.discovery.model import Found, RunOrder, RunState, Selection
+from service.discovery.ending import NOT_POSTED, POSTS, Ending
+from service.discovery.model import Found, RunOrder, RunState, Selection, Terms
 from service.discovery.ports import RunUnderWay, Told
 from service.discovery.run import Discovery
 from service.errors import Never, TryLater
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 STUDY = "NCT06722105"
 DAY = date(2026, 11, 23)
 ORDER = RunOrder(study=STUDY, as_of=DAY, source="rest", caller="cron")
-RULES = "sha256:1"
+TERMS = Terms("sha256:1", "a folder", timedelta(days=7))
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Night:
         self, people: Hospital, id_: str = "a", order: RunOrder = ORDER, *, resume: bool = False
     ) -> dict[str, Any]:
         """Carry out a run; return its report without the time it took."""
-        run = await self.runs.begin(id_, order, RULES, LEASE, resume=resume)
+        run = await self.runs.begin(id_, order, TERMS, LEASE, resume=resume)
         screener = Screener(shipped_study(), shipped_reader(), results=self.results)
         discovery = Discovery(self.runs, Ending(screener), LEASE)
         report = await discovery.carry_out(run, people, lambda *told: self.told.append(told))
@@ -133,13 +133,14 @@ async def test_a_run_that_broke_off_gives_the_same_report_when_resumed(
     night: Night, open_again: Any, error: BaseException, after: int
 ) -> None:
     """Whatever broke it off, nobody is looked for again, and nobody who has an end is screened again."""
-    whole = await night.run(hospital(), "whole", RunOrder(study=STUDY, as_of=DAY, dry_run=True, caller="cron"))
+    tried = RunOrder(study=STUDY, as_of=DAY, dry_run=True, caller="cron")
+    whole = await night.run(hospital(), "whole", tried)
     people = hospital()
     people.ends_after, people.error = after, error
     with pytest.raises(type(error)):
-        await night.run(people, order=RunOrder(study=STUDY, as_of=DAY, dry_run=True, caller="cron"))
+        await night.run(people, order=tried)
     people.ends_after = None
-    resumed = await night.run(people, "other", resume=True)
+    resumed = await night.run(people, "other", tried, resume=True)
     assert resumed == whole
     assert people.selections == 1
 
@@ -150,7 +151,7 @@ async def test_the_lease_is_let_go_of_at_once(night: Night) -> None:
     people.ends_after = 3
     with pytest.raises(TryLater):
         await night.run(people)
-    run = await night.runs.begin("b", ORDER, RULES, LEASE, resume=True)
+    run = await night.runs.begin("b", ORDER, TERMS, LEASE, resume=True)
     assert run.id == "a"
     with pytest.raises(RunUnderWay):
         await night.run(hospital(), "c", resume=True)
@@ -192,6 +193,19 @@ async def test_what_could_not_be_posted_is_told(night: Night) -> None:
     assert report["new"]
 
 
+async def test_a_bug_in_posting_one_result_stops_nothing(
+    night: Night, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is listed; the others are posted; the log tells where it broke, and nothing of whom."""
+    night.results.failure = KeyError("Patient/demo-01 has CRP 12")  # type: ignore[assignment]
+    report = await night.run(hospital())
+    assert {each["error"] for each in report["failed"]} == {NOT_POSTED, "patient-replaced"}
+    assert report["new"]
+    told = caplog.text + "".join(capsys.readouterr())
+    assert "KeyError" in told
+    assert "demo-01" not in told
+
+
 async def test_a_server_that_takes_nothing_any_more_ends_the_run_for_later(night: Night) -> None:
     """After ten people in a row it is down: the run can be resumed."""
     night.results.failure = TryLater("it is down")
@@ -200,6 +214,16 @@ async def test_a_server_that_takes_nothing_any_more_ends_the_run_for_later(night
     night.results.failure = None
     report = await night.run(hospital(), "b", resume=True)
     assert report["selected"] == len(hospital().charts)
+
+
+async def test_a_run_that_is_broken_off_at_some_people_gets_beyond_them(night: Night) -> None:
+    """Who had an end is not met again: the server may be up, and choke on these."""
+    people = hospital()
+    people.ends_after, people.error = 9, TryLater("it is down")
+    with pytest.raises(TryLater):
+        await night.run(people)
+    run = await night.runs.begin("b", ORDER, TERMS, LEASE, resume=True)
+    assert len(await night.runs.left(run)) <= len(people.charts) - 9 + POSTS
 
 
 async def test_a_run_that_is_only_tried_posts_and_keeps_nothing(night: Night) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from service.discovery.model import Ended, Kept, Run, RunOrder, RunState, Selection, Tally
+from service.discovery.model import GONE, Ended, Kept, Run, RunOrder, RunState, Selection, Tally, Terms
 from service.discovery.ports import RunLost, RunUnderWay
 from service.store import upkeep
 from service.store.run_store import SqlRuns
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.anyio
 STUDY = "NCT06722105"
 DAY = date(2026, 11, 23)
 ORDER = RunOrder(study=STUDY, as_of=DAY, caller="cron")
+TERMS = Terms("sha256:1", "rest http://fhir.test", timedelta(days=7))
 LATER = datetime(2026, 11, 23, 3, tzinfo=UTC)
 PEOPLE = Selection(seen=3, patients=["Patient/1", "Patient/2", "Patient/3"], until=LATER)
 
@@ -55,14 +56,14 @@ def kept(patient: str, **changes: Any) -> Kept:
     return Kept(patient, document, coverage={"crp": Tally(known_codes=1)}, result=result)
 
 
-async def begin(runs: SqlRuns, id_: str, order: RunOrder = ORDER, *, resume: bool = False) -> Run:
+async def begin(runs: SqlRuns, id_: str, order: RunOrder = ORDER, terms: Terms = TERMS, *, resume: bool = False) -> Run:
     """Begin a run."""
-    return await runs.begin(id_, order, "sha256:1", LEASE, resume=resume)
+    return await runs.begin(id_, order, terms, LEASE, resume=resume)
 
 
-async def whole(runs: SqlRuns, id_: str, *people: Kept, order: RunOrder = ORDER) -> Run:
+async def whole(runs: SqlRuns, id_: str, *people: Kept, order: RunOrder = ORDER, terms: Terms = TERMS) -> Run:
     """Carry a run out."""
-    run = await begin(runs, id_, order)
+    run = await begin(runs, id_, order, terms)
     await runs.selected(run, Selection(seen=3, patients=[each.patient for each in people], until=LATER))
     await runs.ended(run, people, "cron")
     await runs.finish(run, b'{"new":[]}')
@@ -120,6 +121,46 @@ async def test_a_run_that_failed_can_be_resumed(runs: SqlRuns) -> None:
     assert (again.id, again.state, again.reason) == ("a", RunState.RUNNING, None)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"dry_run": True},
+        {"limit": 3},
+        {"source": "bulk"},
+        {"engine": "spark"},
+        {"full": True},
+        {"as_of": date(2026, 11, 24), "day_named": True},
+        {"as_of": date(2026, 11, 22)},
+    ],
+)
+async def test_a_run_that_was_asked_for_otherwise_is_not_resumed(runs: SqlRuns, changed: dict[str, Any]) -> None:
+    """One that posts is no trial: another begins."""
+    await runs.fail(await begin(runs, "a"), "no")
+    assert (await begin(runs, "b", replace_(**changed), resume=True)).id == "b"
+
+
+async def test_a_trial_is_not_resumed_as_a_run_that_posts(runs: SqlRuns) -> None:
+    """The night's run would end without telling anybody."""
+    await runs.fail(await begin(runs, "a", replace_(dry_run=True)), "no")
+    assert (await begin(runs, "b", resume=True)).id == "b"
+
+
+@pytest.mark.parametrize("changed", [{"rules": "sha256:2"}, {"scope": "elsewhere"}])
+async def test_a_run_under_other_terms_is_not_resumed(runs: SqlRuns, changed: dict[str, Any]) -> None:
+    """Its people would be judged by two sets of rules, or be of two places."""
+    await runs.fail(await begin(runs, "a"), "no")
+    assert (await begin(runs, "b", terms=TERMS._replace(**changed), resume=True)).id == "b"
+
+
+async def test_a_run_of_the_day_before_is_resumed_in_the_same_night_only(runs: SqlRuns, clock: Clock) -> None:
+    """After midnight it goes on for its day; a night later a new one begins."""
+    await runs.fail(await begin(runs, "a"), "no")
+    clock.pass_(hours=11)
+    assert (await begin(runs, "b", replace_(as_of=date(2026, 11, 24)), resume=True)).order.as_of == DAY
+    clock.pass_(hours=12, minutes=1)
+    assert (await begin(runs, "c", replace_(as_of=date(2026, 11, 24)), resume=True)).id == "c"
+
+
 async def test_resuming_without_anything_to_resume_begins(runs: SqlRuns) -> None:
     """A cron job may always say so."""
     await whole(runs, "a", kept("Patient/1"))
@@ -141,20 +182,20 @@ async def test_the_moment_from_which_is_searched_moves_only_after_success(runs: 
 
 async def test_everybody_is_looked_through_every_so_often(runs: SqlRuns, clock: Clock) -> None:
     """Runs between, of what changed only, do not put it off."""
-    week = timedelta(days=7)
-    assert await runs.whole_is_due(STUDY, week)
     await whole(runs, "a", kept("Patient/1"))
     clock.pass_(days=6)
-    await whole(runs, "b", kept("Patient/1"))
-    assert not await runs.whole_is_due(STUDY, week)
+    assert (await whole(runs, "b", kept("Patient/1"))).since == LATER
     clock.pass_(days=1)
-    assert await runs.whole_is_due(STUDY, week)
+    assert (await whole(runs, "c", kept("Patient/1"))).since is None
+    assert (await whole(runs, "d", kept("Patient/1"))).since == LATER
 
 
-async def test_other_rules_look_through_everybody(runs: SqlRuns) -> None:
-    """They may look for other people than the last run did."""
+@pytest.mark.parametrize("changed", [{"rules": "sha256:2"}, {"scope": "bulk http://fhir.test Group/1"}])
+async def test_other_terms_look_through_everybody(runs: SqlRuns, changed: dict[str, Any]) -> None:
+    """Other rules may look for other people, and elsewhere there are others; back there, it goes on."""
     await whole(runs, "a", kept("Patient/1"))
-    assert (await runs.begin("b", ORDER, "sha256:2", LEASE, resume=False)).since is None
+    assert (await whole(runs, "b", kept("Patient/1"), terms=TERMS._replace(**changed))).since is None
+    assert (await whole(runs, "c", kept("Patient/1"))).since == LATER
 
 
 async def test_results_are_kept_where_they_say_something_new(runs: SqlRuns, store: SqlStore) -> None:
@@ -195,6 +236,35 @@ async def test_those_with_a_result_and_those_who_failed_are_looked_at_again(runs
     """Whoever has neither is found by the entry rule alone."""
     await whole(runs, "a", kept("Patient/1"), Kept("Patient/2", None, "try-later"))
     assert await runs.known(STUDY) == {"Patient/1", "Patient/2"}
+
+
+async def test_who_was_refused_is_looked_at_again_unless_opposed(runs: SqlRuns) -> None:
+    """A Patient that could not be read may be mended by the next night; whoever is opposed is left alone."""
+    refused = [
+        each._replace(result=replace(each.result, error=error, status=None))
+        for each, error in (
+            (kept("Patient/1"), "patient-unreadable"),
+            (kept("Patient/2"), "not-permitted"),
+            (kept("Patient/3"), GONE),
+        )
+        if each.result is not None
+    ]
+    await whole(runs, "a", *refused)
+    assert await runs.known(STUDY) == {"Patient/1"}
+
+
+async def test_who_is_gone_is_not_asked_for_every_night(runs: SqlRuns, store: SqlStore) -> None:
+    """The result stands no more; one that is found again does."""
+    gone = kept("Patient/1", error=GONE)
+    assert gone.result is not None
+    gone = gone._replace(result=replace(gone.result, error=GONE, status=None))
+    await whole(runs, "a", kept("Patient/1"))
+    assert await runs.known(STUDY) == {"Patient/1"}
+    await whole(runs, "b", gone)
+    assert await runs.known(STUDY) == frozenset()
+    assert await results(store) == []
+    await whole(runs, "c", kept("Patient/1", found="again"))
+    assert await runs.known(STUDY) == {"Patient/1"}
 
 
 async def test_the_report_is_made_of_this_run_and_the_last(runs: SqlRuns) -> None:
@@ -254,7 +324,7 @@ def replace_(**changes: Any) -> RunOrder:
 async def test_on_one_machine_a_killed_run_is_resumed_at_once(tmp_path: Path) -> None:
     """Opening the default store proves that nobody else has it: no lease is waited for."""
     with open_store(None, tmp_path) as store:
-        await SqlRuns(store.database).begin("a", ORDER, "sha256:1", timedelta(hours=1), resume=False)
+        await SqlRuns(store.database).begin("a", ORDER, TERMS, timedelta(hours=1), resume=False)
     with open_store(None, tmp_path) as store:
-        run = await SqlRuns(store.database).begin("b", ORDER, "sha256:1", LEASE, resume=True)
+        run = await SqlRuns(store.database).begin("b", ORDER, TERMS, LEASE, resume=True)
         assert run.id == "a"
