@@ -46,6 +46,7 @@ class Jobs:
                 await self.look(claim)
             case Kind.DISCOVER if self.discover is not None:
                 await self.discover(claim)
+                await self.store.done(claim)
             case _:
                 raise Never("No hospital server is configured any more: set CANDOR_FHIR_URL.")
 
