@@ -104,7 +104,7 @@ class Discoveries:
     async def _carry_out(self, run: Run, told: Told) -> Report:
         screener = self.screeners[run.order.study]
         await self._clear(run)
-        discovery = Discovery(self.runs, Ending(self._telling(screener, run.order)), self._lease)
+        discovery = Discovery(self.runs, Ending(self._telling(screener, run.order), self.runs), self._lease)
         report = await discovery.carry_out(run, self._people(run, screener), told)
         shutil.rmtree(self._work(run), ignore_errors=True)
         if self.notices is not None:

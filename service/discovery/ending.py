@@ -9,10 +9,12 @@ from uuid import NAMESPACE_URL, uuid5
 
 from service import metrics
 from service.discovery.model import TRIGGER, Found, Kept, Run
+from service.discovery.ports import Runs
 from service.discovery.tasks import cancelled, some_done
 from service.eligibility.results import NotScreened, Screening
 from service.errors import Never, TryLater
 from service.screening.patient import Answer, Judged, Screener
+from service.screening.ports import Why, Written
 from service.work.failures import tell
 from service.work.keeping import to_keep
 from service.work.ports import StoreDown
@@ -27,6 +29,7 @@ class Ending:
     """Ends people of a run: ``screener.results`` takes what is posted; without it nothing is."""
 
     screener: Screener
+    runs: Runs
     posts: int = POSTS
     _failures: int = field(default=0, init=False)
 
@@ -49,7 +52,7 @@ class Ending:
         if found.judged is None:
             return Kept(found.patient, None, found.error, coverage=found.coverage)
         order = run.order
-        answer, error = await self._answer(found.judged, write_back=not order.dry_run)
+        answer, error = await self._answer(run, found)
         result = answer.result
         if isinstance(result, NotScreened):
             result = result._replace(patient=found.patient)  # also where the Patient does not tell who it is
@@ -65,21 +68,30 @@ class Ending:
             result=None if order.dry_run else kept,
         )
 
-    async def _answer(self, judged: Judged, *, write_back: bool) -> tuple[Answer, str | None]:
+    async def _answer(self, run: Run, found: Found) -> tuple[Answer, str | None]:
         """Return the answer, and the code of what failed."""
+        assert found.judged is not None  # noqa: S101 - ``_end`` sees to it
         try:
-            answer = await self.screener.answer(judged, write_back=write_back)
-        except Never:
-            return Answer(judged.result), NOT_POSTED
+            answer = await self._posted(run, found.patient, found.judged)
+        except StoreDown:
+            raise
         except TryLater:
             self._failures += 1
             if self._failures >= HOPELESS:
                 raise
-            return Answer(judged.result), NOT_POSTED
-        except StoreDown:
-            raise
+            return Answer(found.judged.result), NOT_POSTED
+        except Never:
+            return Answer(found.judged.result), NOT_POSTED
         except Exception as bug:  # noqa: BLE001 - one patient stops nothing; what it says could hold clinical values
             tell(bug)
-            return Answer(judged.result), NOT_POSTED
+            return Answer(found.judged.result), NOT_POSTED
         self._failures = 0
         return answer, None
+
+    async def _posted(self, run: Run, patient: str, judged: Judged) -> Answer:
+        """Post the result of a run that posts, unless a later day's stands: a run may be of any day."""
+        write_back = not run.order.dry_run and self.screener.results is not None
+        if write_back and await self.runs.superseded(run, patient):
+            result = await self.screener.with_persons_status(judged)
+            return Answer(result, Written(done=False, why=Why.SUPERSEDED))
+        return await self.screener.answer(judged, write_back=write_back)

@@ -59,6 +59,10 @@ class Runs(Protocol):
         """Return who of the selection has no end yet, in order."""
         ...
 
+    async def superseded(self, run: Run, patient: str) -> bool:
+        """Whether a result of the patient for a later day stands: then nothing of this run is posted."""
+        ...
+
     async def ended(self, run: Run, people: Sequence[Kept], caller: str) -> None:
         """In one transaction: keep the ends of people, what is new of their results, and the audit.
 

@@ -32,6 +32,13 @@ def superseded(connection: Connection, today: date, held: Claim) -> bool:
     return connection.execute(found.limit(1)).first() is not None
 
 
+def later_day_stands(connection: Connection, today: date, study: str, patient: str, as_of: date) -> bool:
+    """Whether there is a result of a patient for a later day; one still to come counts as today."""
+    theirs = (screenings.c.study == study, screenings.c.patient == patient, screenings.c.error.is_(None))
+    later = _rank(screenings, today)[0] > min(as_of, today)
+    return connection.execute(select(screenings.c.id).where(*theirs, later).limit(1)).first() is not None
+
+
 def _same(one: FromClause, other: FromClause) -> tuple[ColumnElement[bool], ...]:
     return other.c.patient == one.c.patient, other.c.study == one.c.study
 

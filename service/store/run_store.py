@@ -12,6 +12,7 @@ from service.discovery.model import Ended, Kept, Run, RunOrder, RunState, Select
 from service.screening.document import Document
 from service.store import run_starts, runs
 from service.store.database import Database
+from service.store.newest import later_day_stands
 from service.store.run_documents import Documents, ends
 from service.work.model import NewJob
 
@@ -58,6 +59,11 @@ class SqlRuns:
     async def left(self, run: Run) -> list[str]:
         """Return who has no end yet."""
         return await self._database.run(runs.left, run)
+
+    async def superseded(self, run: Run, patient: str) -> bool:
+        """Whether a result of a later day stands."""
+        day, today = run.order.as_of, self._now().astimezone().date()
+        return await self._database.run(later_day_stands, today, run.order.study, patient, day)
 
     async def ended(self, run: Run, people: Sequence[Kept], caller: str) -> None:
         """Keep the ends of people."""

@@ -93,7 +93,7 @@ class Night:
         """Carry out a run; return its report without the time it took."""
         run = await self.runs.begin(id_, order, TERMS, LEASE, resume=resume)
         screener = Screener(shipped_study(), shipped_reader(), results=self.results)
-        discovery = Discovery(self.runs, Ending(screener), LEASE)
+        discovery = Discovery(self.runs, Ending(screener, self.runs), LEASE)
         report = await discovery.carry_out(run, people, lambda *told: self.told.append(told))
         return {name: value for name, value in report.items() if name not in ("run", "seconds")}
 
@@ -191,6 +191,19 @@ async def test_what_could_not_be_posted_is_told(night: Night) -> None:
     report = await night.run(hospital())
     assert {each["error"] for each in report["failed"]} == {NOT_POSTED, "patient-replaced"}
     assert report["new"]
+
+
+async def test_a_run_of_an_older_day_posts_nothing_over_a_newer_result(night: Night) -> None:
+    """Who has no newer one is posted about, and nobody fails for it."""
+    people = hospital()
+    await night.run(people)
+    kept = {each.patient for each in await night.store.screenings(Filter(study=STUDY, limit=100))}
+    night.results.posted.clear()
+    older = RunOrder(study=STUDY, as_of=DAY - timedelta(days=1), caller="cron", day_named=True)
+    report = await night.run(people, "b", older)
+    assert report["failed"] == [{"patient": "Patient/demo-12", "error": "patient-replaced"}]
+    assert kept
+    assert kept.isdisjoint(screening.patient for screening in night.results.posted)
 
 
 async def test_a_bug_in_posting_one_result_stops_nothing(
