@@ -40,6 +40,6 @@ class DiscoveryRun(Model):
     dry_run: bool
     state: Literal["queued", "running", "done", "failed"]
     progress: RunProgress | None
-    reason: str | None = Field(description="Why it failed.")
+    reason: str | None = Field(description="Why it failed, or waits (queued again): it is tried anew.")
     started: datetime
     report: dict[str, Any] | None = Field(description="docs/discovery.md tells its members.")
