@@ -37,9 +37,9 @@ def ends(connection: Connection, run: Run) -> Iterator[Ended]:
 class Documents(Mapping[str, Document]):
     """What a run kept of people, by patient; of no run: nothing."""
 
-    def __init__(self, connection: Connection, run: Run | None) -> None:
+    def __init__(self, connection: Connection, run: str | None) -> None:
         self._connection = connection
-        self._theirs = (run_people.c.run == (run.id if run else ""), run_people.c.document.is_not(None))
+        self._theirs = (run_people.c.run == run, run_people.c.document.is_not(None))
 
     def packed(self, patient: str) -> bytes | None:
         """Return what was kept of a patient, as it is kept."""

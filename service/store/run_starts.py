@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from service.discovery.model import Run, RunOrder, RunState, Terms
 from service.discovery.ports import RunUnderWay
 from service.store import jobs
-from service.store.runs import decode_order, last_for_good, read
+from service.store.runs import decode_order, last, read
 from service.store.tables import run_people, runs
 from service.work.model import JobState, NewJob
 
@@ -130,10 +130,10 @@ def _since(connection: Connection, now: datetime, order: RunOrder, terms: Terms)
     Other rules may look for other people, and another server or Group has others.
     """
     alike = (runs.c.rules == terms.rules, runs.c.scope == terms.scope)
-    whole = last_for_good(connection, order.study, *alike, runs.c.since.is_(None))
+    whole = last(connection, order.study, *alike, runs.c.since.is_(None))
     if order.full or whole is None or now - whole.started >= terms.whole_every:
         return None
-    before = last_for_good(connection, order.study, *alike)
+    before = last(connection, order.study, *alike)
     return before.selection.until if before is not None and before.selection is not None else None
 
 

@@ -99,4 +99,4 @@ class SqlRuns:
 
 
 def _told(connection: Connection, run: Run, make: Callable[[Iterable[Ended], Mapping[str, Document]], T]) -> T:
-    return make(ends(connection, run), Documents(connection, runs.last(connection, run.order.study)))
+    return make(ends(connection, run), Documents(connection, runs.last_id(connection, run.order.study)))

@@ -51,7 +51,7 @@ def left(connection: Connection, run: Run) -> list[str]:
 def ended(connection: Connection, now: datetime, run: Run, people: Sequence[Kept], caller: str) -> None:
     """Keep the ends of people, and what is new of their results."""
     change(connection, now, run)
-    before = Documents(connection, last(connection, run.order.study))
+    before = Documents(connection, last_id(connection, run.order.study))
     for each in people:
         unknown = each.document is None and each.error != GONE  # what was known the last time is the best we know
         document = before.packed(each.patient) if unknown else packed(each.document)
@@ -88,8 +88,7 @@ def _standing(connection: Connection, now: datetime, result: StoredScreening) ->
 def finish(connection: Connection, now: datetime, run: Run, report: bytes) -> None:
     """End a run well; of the people of other runs only those of the last for good are kept."""
     change(connection, now, run, state=RunState.DONE, report=report, held_until=None, progress=None)
-    newest = last(connection, run.order.study)
-    kept = {run.id, newest.id if newest is not None else run.id}
+    kept = {run.id, last_id(connection, run.order.study) or run.id}
     others = select(runs.c.id).where(runs.c.study == run.order.study, runs.c.id.not_in(kept))
     connection.execute(delete(run_people).where(run_people.c.run.in_(others)))
 
@@ -134,16 +133,16 @@ def _others(value: Any, patient: str) -> Any:
     return [each for each in value if patient not in (each, each.get("patient") if isinstance(each, dict) else None)]
 
 
-def last(connection: Connection, study: str) -> Run | None:
-    """Return the last run that ended well and left nobody out."""
-    return last_for_good(connection, study)
-
-
-def last_for_good(connection: Connection, study: str, *alike: ColumnElement[bool]) -> Run | None:
-    """Return the last such run of which more is true."""
+def last_id(connection: Connection, study: str, *alike: ColumnElement[bool]) -> str | None:
+    """Return the id of the last run that ended well and left nobody out, and of which ``alike`` is true."""
     done = (runs.c.study == study, runs.c.state == RunState.DONE, runs.c.for_good, *alike)
-    row = connection.execute(select(runs).where(*done).order_by(runs.c.started.desc()).limit(1)).one_or_none()
-    return None if row is None else _read(row)
+    return connection.execute(select(runs.c.id).where(*done).order_by(runs.c.started.desc()).limit(1)).scalar()
+
+
+def last(connection: Connection, study: str, *alike: ColumnElement[bool]) -> Run | None:
+    """Return that run."""
+    id_ = last_id(connection, study, *alike)
+    return None if id_ is None else read(connection, id_)
 
 
 def read(connection: Connection, id_: str) -> Run | None:
@@ -157,11 +156,8 @@ def known(connection: Connection, now: datetime, study: str) -> frozenset[str]:
     stands = ~replaced(screenings, now.astimezone().date())
     theirs = (screenings.c.study == study, screenings.c.patient.is_not(None), screenings.c.error.is_(None))
     found = set(connection.execute(select(screenings.c.patient).where(*theirs, stands).distinct()).scalars())
-    before = last(connection, study)
-    if before is not None:
-        again = (run_people.c.run == before.id, run_people.c.again)
-        found |= set(connection.execute(select(run_people.c.patient).where(*again)).scalars())
-    return frozenset(found)
+    again = (run_people.c.run == last_id(connection, study), run_people.c.again)
+    return frozenset(found.union(connection.execute(select(run_people.c.patient).where(*again)).scalars()))
 
 
 def _read(row: Any) -> Run:
