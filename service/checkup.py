@@ -44,7 +44,7 @@ def check(file: Path | None) -> Iterator[Finding]:
     try:
         settings = load_settings(file)
     except CandorError as error:
-        yield Finding(False, str(error), "Correct the setting: README.md, section Settings, has them all.")
+        yield Finding(False, str(error), "Correct the setting: docs/settings.md has them all.")
         return
     yield Finding(True, "Settings are readable.")
     for name in unknown_names(file):

@@ -89,7 +89,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a site may set, under the same names in capitals after ``CANDOR_``; README.md explains them."""
+    """What a site may set, under the same names in capitals after ``CANDOR_``; docs/settings.md explains them."""
 
     secrets_dir: Path | None = None
     home: Path = field(default_factory=_home)

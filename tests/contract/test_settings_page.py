@@ -1,4 +1,4 @@
-"""Every setting is in README.md's table, and every setting that a page speaks of is one."""
+"""Every setting is in the table of docs/settings.md, and every setting that a page speaks of is one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from service.config import NAMES
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
 CONNECTING = (ROOT / "docs/connecting.md").read_text(encoding="utf-8")
 SETTINGS = {f"CANDOR_{name.upper()}" for name in NAMES}
 _NAME = re.compile(r"CANDOR_[A-Z_]*[A-Z]\b")
@@ -16,7 +16,7 @@ _NAME = re.compile(r"CANDOR_[A-Z_]*[A-Z]\b")
 
 def test_every_setting_is_explained() -> None:
     """In the table; what a FHIR server has of each kind on the page that the table leads to."""
-    rows = "\n".join(line for line in README.splitlines() if line.startswith("| `CANDOR_"))
+    rows = "\n".join(line for line in PAGE.splitlines() if line.startswith("| `CANDOR_"))
     of_servers = {
         f"{server}{name}"
         for server in ("CANDOR_FHIR_", "CANDOR_FHIR_WRITE_")
