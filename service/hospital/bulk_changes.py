@@ -11,6 +11,7 @@ from service.eligibility.study import Study
 from service.errors import NotFhirError
 from service.fhir.coded import concepts_in
 from service.fhir.decode import decode
+from service.fhir.lines import lines_of
 from service.hospital.ports import Resource
 from service.subscriptions.notification import named_by
 
@@ -30,9 +31,8 @@ def people_changed(folder: Path, study: Study, entry: Entry | None, own: Callabl
     """
     people, unread = set[str](), list[str]()
     for place, line in _lines(folder):
-        try:
-            resource = decode(line)
-        except NotFhirError:
+        resource = _read(line)
+        if resource is None:
             unread.append(place)
             continue
         patient = named_by(resource, own).patient
@@ -41,15 +41,21 @@ def people_changed(folder: Path, study: Study, entry: Entry | None, own: Callabl
     return Changed(people, unread)
 
 
+def _read(line: bytes | None) -> Resource | None:
+    try:
+        return None if line is None else decode(line)
+    except NotFhirError:
+        return None
+
+
 def _counts(resource: Resource, study: Study, entry: Entry) -> bool:
     if resource.get("resourceType") == "ResearchSubject":
         return True
     return not entry.concepts.isdisjoint(concepts_in(resource, study.lexicon, COUNTED))
 
 
-def _lines(folder: Path) -> Iterator[tuple[str, bytes]]:
+def _lines(folder: Path) -> Iterator[tuple[str, bytes | None]]:
     for file in sorted(folder.glob("output-*.ndjson")):
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if text := line.strip(b" \t\r\n\xef\xbb\xbf"):
-                    yield f"{file.name}:{number}", text
+        with file.open("rb") as content:
+            for line in lines_of(content):
+                yield f"{file.name}:{line.number}", line.data

@@ -16,6 +16,7 @@ from service.eligibility.codes import Lexicon
 from service.eligibility.entry import COUNTED, Entry
 from service.errors import NotFhirError
 from service.fhir.coded import codings_in, concepts_in
+from service.fhir.lines import clean
 from service.fhir.references import contained, identifiers, local_name, reference_in, relative
 from service.population import ndjson, patterns
 from service.population.bundles import BY_INDEX, Piece, Place, pieces
@@ -86,7 +87,7 @@ class Looking:
             yield Hit(0, ndjson.read_document(path), frozenset({-1}))
 
     def _look_at(self, hit: Hit, look: Look) -> None:
-        data = ndjson.clean(hit.data or b"", hit.offset)
+        data = clean(hit.data or b"", hit.offset)
         in_sample = self.sample.meets(hit.offset, 1)
         if hit.patterns == self.patient and not in_sample:
             if data.startswith(_USUAL_PATIENT):

@@ -1,4 +1,4 @@
-"""Files and their lines as exports write them: blank lines, byte order marks, CRLF, gzip, zstd; no FHIR yet."""
+"""Files of exports and their lines: plain, gzip, zstd; no FHIR yet."""
 
 from __future__ import annotations
 
@@ -8,23 +8,14 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, cast
 
-from service.fhir.decode import BYTE_ORDER_MARK
+from service.fhir.lines import LONGEST, Line, clean, lines_of
 
-LONGEST = 64 * 1024 * 1024  # bytes a line; longer ones are refused, so that no file can fill the memory
 READ_ERRORS = (OSError, EOFError, zlib.error)  # unreadable, or a damaged or truncated archive
 _BLOCK = 1024 * 1024
 PACKED = (".gz", ".zst")
 _TICK = 256  # lines between two reports of progress
-
-
-class Line(NamedTuple):
-    """One line that is not blank; ``data`` is None when it is too long to be read."""
-
-    number: int
-    offset: int  # where it begins in the unpacked file
-    data: bytes | None
 
 
 def kind_of(path: Path) -> str | None:
@@ -66,17 +57,11 @@ def read_lines(path: Path, progress: Callable[[int], None]) -> Iterator[Line]:
 
     Raises one of ``READ_ERRORS`` where the file breaks off.
     """
-    told = offset = number = 0
+    told = 0
     with open_file(path) as (content, raw):
-        while data := content.readline(LONGEST):
-            number += 1
-            start, offset = offset, offset + len(data)
-            if len(data) == LONGEST and not data.endswith(b"\n"):
-                offset += _skip_line(content)
-                yield Line(number, start, None)
-            elif text := clean(data, start):
-                yield Line(number, start, text)
-            if number % _TICK == 0:
+        for line in lines_of(content):
+            yield line
+            if line.number % _TICK == 0:
                 position = raw.tell()
                 progress(position - told)
                 told = position
@@ -122,17 +107,3 @@ def unpack(path: Path, folder: Path) -> Path:
         while data := content.readline(LONGEST):
             plain.write(data)
     return target
-
-
-def clean(data: bytes, offset: int) -> bytes:
-    """Return the text of a line or file that begins there, without a byte order mark and blanks around it."""
-    return (data.removeprefix(BYTE_ORDER_MARK) if offset == 0 else data).strip()
-
-
-def _skip_line(content: BinaryIO) -> int:
-    skipped = 0
-    while data := content.readline(LONGEST):
-        skipped += len(data)
-        if data.endswith(b"\n"):
-            break
-    return skipped

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from service.errors import NotFhirError
+from service.fhir.lines import clean
 from service.population import ndjson, patterns
 from service.population.bundles import BY_INDEX, Piece, Place
 from service.population.reading import BROKEN_OFF, Reading
@@ -103,7 +104,7 @@ class Picking:
                 kept.clear()
                 if hit.data is None:
                     reading.pieces(None, Place(0, BY_INDEX, hit.offset))
-                elif data := ndjson.clean(hit.data, hit.offset):
+                elif data := clean(hit.data, hit.offset):
                     place = Place(0, BY_INDEX, hit.offset)
                     mine = [self._of_wanted(piece, reading, picked) for piece in reading.pieces(data, place)]
                     if any(mine) or kept or place in reading.unread:

@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 
 import hyperscan
 
+from service.fhir.lines import LONGEST
 from service.population import ndjson
 
 BLOCK = 1024 * 1024  # bytes; what is read at once, then looked through while the cache still holds it
@@ -123,7 +124,7 @@ def _each_line(base: int, buffer: bytearray, size: int, scanner: Scanner | None,
 
 
 def _hit(base: int, buffer: bytearray, start: int, end: int, patterns: Sequence[int] | set[int]) -> Hit:
-    data = None if end - start > ndjson.LONGEST else bytes(memoryview(buffer)[start:end])
+    data = None if end - start > LONGEST else bytes(memoryview(buffer)[start:end])
     return Hit(base + start, data, frozenset(patterns))
 
 
@@ -165,7 +166,7 @@ def _whole_lines(  # noqa: C901 - one loop over what a file may hold
             filled -= cut
             buffer[:filled] = buffer[cut : cut + filled]
             base += cut
-        elif filled >= ndjson.LONGEST:
+        elif filled >= LONGEST:
             yield base, bytearray(), 0
             base, filled, skipping = base + filled, 0, True
         if not size:

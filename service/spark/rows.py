@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from service.population import ndjson
+from service.fhir.lines import LONGEST
 from service.population.bundles import Place
 from service.population.scan import Scanner
 from service.spark.texts import address_of
@@ -44,7 +44,7 @@ class Lines:
             line = self.counts[number, start] = self.counts.get((number, start), 0) + 1
             if text is None:  # a row of Parquet
                 continue
-            if len(text) >= ndjson.LONGEST:
+            if len(text) >= LONGEST:
                 yield Place(number, line, start), None
             elif text := text.strip():
                 yield Place(number, line, start), text

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service.errors import InputError
-from service.population import ndjson
+from service.fhir.lines import LONGEST
 from service.population.files import Unread
 from service.population.sources import Source, open_source
 from tests.builders import bundle, condition, observation, patient, resource
@@ -71,7 +71,7 @@ def test_a_line_of_50_megabytes_is_read_and_one_beyond_the_limit_is_not(tmp_path
     (tmp_path / "all.ndjson").write_bytes(
         GOOD
         + OF_B + b',"text":"' + b"x" * 50_000_000 + b'"}\n'
-        + OF_B + b',"text":"' + b"x" * (ndjson.LONGEST + 100) + b'"}\n'
+        + OF_B + b',"text":"' + b"x" * (LONGEST + 100) + b'"}\n'
         + OF_B + b"}\n"
     )  # fmt: skip
     source = open_source(tmp_path)
@@ -122,7 +122,7 @@ def test_a_record_that_does_not_say_whose_it_is_is_reported(tmp_path: Path, subj
         pytest.param(
             "Medication.ndjson", b'{"resourceType":"Medication","n":1e9999999999999999999}', id="nobody's, wild"
         ),
-        pytest.param("Condition.ndjson", OF_B + b"x" * ndjson.LONGEST, id="a line without end"),
+        pytest.param("Condition.ndjson", OF_B + b"x" * LONGEST, id="a line without end"),
         pytest.param("b.json", as_json(bundle(patient(id="b"), condition("M34.0")))[:-3], id="a cut Bundle"),
     ],
 )
