@@ -6,7 +6,7 @@ What is asked for is remembered beside the folder, so that a run that breaks off
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -18,8 +18,10 @@ import structlog
 from service.discovery.ports import Told
 from service.errors import Never, NotFhirError, ServerError, TryLater
 from service.fhir.decode import decode
+from service.hospital.breaker import Paused
 from service.hospital.bulk_files import Files, Missing
 from service.hospital.client import FhirClient, query
+from service.hospital.patience import Patience, Sleep
 from service.hospital.refusals import GONE, Refused, refusal
 from service.hospital.searches import keeps
 from service.hospital.transport import Reply
@@ -27,13 +29,10 @@ from service.retry_after import retry_after
 
 _KICK_OFF = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
 _POLL = {"Accept": "application/json", "Cache-Control": "no-cache"}
-_BUSY = {
-    HTTPStatus.TOO_MANY_REQUESTS,
-    HTTPStatus.BAD_GATEWAY,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    HTTPStatus.GATEWAY_TIMEOUT,
-}
-_FIRST, _LONGEST = 1.0, 900.0  # seconds between two looks
+_BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+_NOT_YET = _BUSY | {HTTPStatus.ACCEPTED, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
+_HOUR = 3600.0  # seconds that a server may be too busy to begin
+_LONGEST = 900.0  # seconds between two looks
 _SETTLE = 5.0  # seconds: a small export is there then, and whoever looks earlier may be told to wait for minutes
 _PATIENCE = 24 * 3600.0  # seconds that an export may take
 
@@ -74,7 +73,7 @@ class Export:
         folder: Path,
         wish: Wish,
         told: Told,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._client, self._folder, self._wish, self._told, self._sleep = client, folder, wish, told, sleep
         self._kept = folder.with_name(f"{folder.name}.json")  # not in it: it is no file of the export
@@ -97,10 +96,12 @@ class Export:
             poll = await self._kick_off()  # the server has forgotten the one before
             manifest = await self._manifest(poll)
         files = Files(self._client, self._folder, self._told, self._sleep)
-        try:
-            unread = await files.fetch(manifest)
-        except Missing:  # links expire: the manifest tells new ones
-            unread = await files.fetch(await self._manifest_again(poll), last=True)
+        while True:
+            try:
+                unread = await files.fetch(manifest)
+                break
+            except Missing:  # links expire: the manifest tells new ones
+                manifest = await self._manifest_again(poll)
         exported = Exported(_moment(manifest.get("transactionTime")), unread)
         self._keep(_State(poll, True, *exported))
         await self._forget(poll)
@@ -135,7 +136,8 @@ class Export:
     async def _asked(self, params: list[tuple[str, str]]) -> str:
         place = "$export" if self._wish.group is None else f"Group/{self._wish.group}/$export"
         what = "start of an export"
-        reply = await self._client.call("GET", f"{place}?{query(params)}", what, dict(_KICK_OFF))
+        patience = Patience(self._sleep, longest=_HOUR, in_all=_HOUR)
+        reply = await self._answer(f"{place}?{query(params)}", what, _KICK_OFF, _BUSY, patience)
         if reply.status != HTTPStatus.ACCEPTED:
             raise self._refusal(reply, what)
         poll = reply.headers.get("content-location")
@@ -148,22 +150,32 @@ class Export:
 
     async def _manifest(self, poll: str) -> dict[str, Any]:
         """Wait until the export is there. Raises ``Refused`` with 404 or 410 where the server knows of none."""
-        waited, pause, what = 0.0, _FIRST, "status of an export"
+        what = "status of an export"
+        patience = Patience(self._sleep, longest=_LONGEST, in_all=_PATIENCE)
+        reply = await self._answer(poll, what, _POLL, _NOT_YET, patience)
+        if reply.status == HTTPStatus.OK:
+            return self._read(reply)
+        if reply.status == HTTPStatus.ACCEPTED:
+            raise TryLater(f"{self._client.host} did not finish an export in a day.")
+        if reply.status == HTTPStatus.INTERNAL_SERVER_ERROR:  # the export failed: another one may not
+            self._kept.unlink(missing_ok=True)
+        raise self._refusal(reply, what)
+
+    async def _answer(
+        self, link: str, what: str, headers: Mapping[str, str], passing: Collection[int], patience: Patience
+    ) -> Reply:
+        """Ask until the status is none that is ``passing``, or the patience ends."""
         while True:
-            reply = await self._client.call("GET", poll, what, dict(_POLL))
-            if reply.status == HTTPStatus.OK:
-                return self._read(reply)
-            if reply.status == HTTPStatus.INTERNAL_SERVER_ERROR:  # the export failed: another one may not
-                self._kept.unlink(missing_ok=True)
-            if reply.status != HTTPStatus.ACCEPTED and reply.status not in _BUSY:
-                raise self._refusal(reply, what)
-            self._told("export", int(waited), None)
+            self._told("export", int(patience.waited), None)
+            try:
+                reply = await self._client.call("GET", link, what, dict(headers))
+            except Paused as error:  # it has asked for a rest, or failed a moment ago
+                if not await patience.wait(error.retry_after):
+                    raise
+                continue
             wait = retry_after(reply.headers.get("retry-after"), datetime.now(UTC))
-            wait = min(pause if wait is None else max(wait, _FIRST), _LONGEST)
-            waited, pause = waited + wait, pause * 2
-            if waited > _PATIENCE:
-                raise TryLater(f"{self._client.host} did not finish an export in a day.")
-            await self._sleep(wait)
+            if reply.status not in passing or not await patience.wait(wait):
+                return reply
 
     async def _manifest_again(self, poll: str) -> dict[str, Any]:
         """Raises ``TryLater`` where the export is gone too: then it is asked for anew."""

@@ -1,30 +1,37 @@
-"""The files of an export: where each may be fetched from and with what, fetched in part and gone on with."""
+"""The files of an export: where each may be fetched from and with what, some at a time, and again where it fails."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import re
-import shutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
-
 from service.discovery.ports import Told
-from service.errors import Never, ServerError, SettingError, TryLater
+from service.discovery.tasks import cancelled, some_done
+from service.errors import Never, NotFhirError, ServerError, SettingError, TryLater
+from service.fhir.decode import decode
+from service.fhir.lines import lines_of
+from service.hospital.bulk_manifest import File, listed, named_files, names_all
+from service.hospital.bulk_part import Part, Room
 from service.hospital.client import FhirClient
 from service.hospital.origins import Origin, absolute, in_the_open
+from service.hospital.patience import Patience, Sleep
 from service.hospital.refusals import GONE
+from service.hospital.transport import Reply
+from service.retry_after import retry_after
 
-_ATTEMPTS = 5
+_ATTEMPTS = 5  # of one file, those left out before which the server asked to wait
+_HOUR = 3600.0  # seconds that are waited for one file
+_HOPELESS = 10  # files in a row that a server does not give now: it is down
+_MANIFESTS = 100  # of which each has led to something
 _HOPS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
-_SPARE = 256 * 1024 * 1024  # bytes that stay free on the disk
-_KIND = re.compile(r"[A-Z][A-Za-z]{0,63}\Z")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _BAD = {"error", "fatal"}
 
@@ -33,129 +40,123 @@ class Missing(Exception):  # noqa: N818 - it is no error: links expire
     """A file is not there any more."""
 
 
-class _File(NamedTuple):
-    kind: str
-    url: str
-    name: str
-
-
 class Files:
-    """Fetches what a manifest names into a folder."""
+    """Fetches what the manifests of one export name into a folder."""
 
-    def __init__(self, client: FhirClient, folder: Path, told: Told, sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self, client: FhirClient, folder: Path, told: Told, sleep: Sleep) -> None:
         self._client, self._folder, self._told, self._sleep = client, folder, told, sleep
-        self._bytes = 0
+        self._room = Room(folder)
+        self._bytes = self._manifests = self._failures = 0
 
-    async def fetch(self, manifest: Mapping[str, Any], *, last: bool = False) -> list[str]:
+    async def fetch(self, manifest: Mapping[str, Any]) -> list[str]:
         """Fetch every file that is not there yet; return what could not be had, and what the server tells of errors.
 
-        Raises ``Missing`` where files are gone, unless this is the ``last`` time; ``SettingError`` for a full disk.
+        Raises ``Missing`` where files are gone to which a manifest told anew may lead, ``TryLater`` where nothing
+        comes any more, and ``SettingError`` for a full disk. Nothing is under way then.
         """
         token = str(manifest.get("requiresAccessToken")).lower() == "true"  # also as text
-        files = list(_files(manifest.get("output"), "output"))
-        told = list(_files(manifest.get("error"), "error"))
-        results = await asyncio.gather(*(self._fetched(each, token=token) for each in (*files, *told)))
-        problems = [each for each in results if each is not None]
-        if any(isinstance(each, Missing) for each in problems) and not last:
+        files, told = named_files(manifest, "output"), named_files(manifest, "error")
+        self._leave_only({f"{file.name}{end}" for file in (*files, *told) for end in ("", ".part", ".mark")})
+        self._manifests, before = self._manifests + 1, self._bytes
+        problems = await self._all([*files, *told], token=token)
+        led_on = self._manifests == 1 or (self._bytes > before and self._manifests < _MANIFESTS)
+        if led_on and any(isinstance(each, Missing) for each in problems):
             raise Missing
-        for part in self._folder.glob("*.part"):  # of files that were given up
-            part.unlink()
         unread = [str(each) for each in problems]
-        if len(files) != len(_list(manifest.get("output"))):
+        if not names_all(manifest, "output"):
             unread.append("the manifest names files in a way that cannot be read")
-        for each in told:
-            if errors := _errors(self._folder / each.name):
-                unread.append(f"the server tells of {errors} errors in the export")
-            (self._folder / each.name).unlink(missing_ok=True)
+        counted = [_errors(self._folder / file.name) for file in told]
+        unread += [f"the server tells of {errors} errors in the export" for errors in counted if errors]
+        self._leave_only({file.name for file in files})
         return unread
 
-    async def _fetched(self, file: _File, *, token: bool) -> Exception | None:
+    def _leave_only(self, names: set[str]) -> None:
+        """Delete what is of another export or known by nothing any more, and parts of files that were given up."""
+        for each in self._folder.iterdir():
+            if each.name not in names:
+                each.unlink()
+
+    async def _all(self, files: Sequence[File], *, token: bool) -> list[Exception]:
+        """Return what went wrong."""
+        waiting, under_way, problems = iter(files), set[asyncio.Task[Exception | None]](), list[Exception]()
+        try:
+            while True:
+                for file in islice(waiting, self._client.server.connections - len(under_way)):
+                    under_way.add(asyncio.create_task(self._fetched(file, token=token)))
+                if not under_way:
+                    return problems
+                problems += [each for each in await some_done(under_way) if each is not None]
+        finally:
+            await cancelled(under_way)
+
+    async def _fetched(self, file: File, *, token: bool) -> Exception | None:
         """Return what went wrong."""
         target = self._folder / file.name
         if target.exists():
             return None
+        problem: Exception | None = None
         try:
-            own = self._client.follows(file.url)
-            if token and not own:
+            if token and not self._client.follows(file.url):
                 raise Never("it lies at another server, which is not shown the token")
-            for attempt in range(1, _ATTEMPTS + 1):
-                try:
-                    await self._attempt(file, target, token=token)
-                    break
-                except TryLater as error:
-                    if attempt == _ATTEMPTS:
-                        raise
-                    await self._sleep(min(error.retry_after or 2.0**attempt, 300.0))
-        except Missing:
-            return Missing(f"{file.name}: it is not there any more")
-        except ServerError as error:
+            await self._repeated(file, target, token=token)
+        except TryLater as error:
+            self._failures += 1
+            if self._failures >= _HOPELESS:
+                raise TryLater(f"{_HOPELESS} files of the export in a row could not be had: {error}") from None
             return Never(f"{file.name}: {error}")
+        except Missing:
+            problem = Missing(f"{file.name}: it is not there any more")
+        except ServerError as error:
+            problem = Never(f"{file.name}: {error}")
         except OSError as error:
             if error.errno in _FULL:
                 raise SettingError(f"CANDOR_HOME: the export does not fit on the disk ({error.strerror}).") from None
             raise
-        return None
+        self._failures = 0
+        return problem
 
-    async def _attempt(self, file: _File, target: Path, *, token: bool) -> None:
-        url, part = absolute(self._client.base, file.url), target.with_name(f"{target.name}.part")
-        headers = {"Accept": "application/fhir+ndjson", "Accept-Encoding": "identity"}
-        for hop in range(_HOPS):
-            if not self._client.follows(url):
-                _allowed(url)
-            with part.open("ab") as out:
-                sink = _Sink(out, self._folder, self._progress)
-                sent = headers | ({"Range": f"bytes={out.tell()}-"} if out.tell() else {})
-                # Where a redirect leads nobody is shown the token, not even this server.
-                reply = await self._client.download(url, "file of an export", sent, sink, token=token and hop == 0)
-            if reply.status not in _REDIRECTS:
-                break
-            url = absolute(url, reply.headers.get("location", ""))
+    async def _repeated(self, file: File, target: Path, *, token: bool) -> None:
+        patience, failures = Patience(self._sleep, first=2.0, longest=_HOUR, in_all=_HOUR), 0
+        while True:
+            try:
+                return await self._attempt(file, target, token=token)
+            except TryLater as error:
+                failures += error.retry_after is None
+                if failures == _ATTEMPTS or not await patience.wait(error.retry_after):
+                    raise
+
+    async def _attempt(self, file: File, target: Path, *, token: bool) -> None:
+        part = Part(target, self._room, self._progress)
+        with part:
+            reply = await self._reply(absolute(self._client.base, file.url), part, token=token)
         if reply.status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
-            part.replace(target)
+            part.finish()
         elif reply.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            part.unlink()
+            part.forget()
             raise TryLater("it changed while it was fetched")
         elif reply.status in GONE or (reply.status == HTTPStatus.FORBIDDEN and not token):  # a signature that expired
             raise Missing
         elif reply.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT) or reply.status >= 500:  # noqa: PLR2004
-            raise TryLater(f"HTTP {reply.status}")
+            wait = retry_after(reply.headers.get("retry-after"), datetime.now(UTC))
+            raise TryLater(f"HTTP {reply.status}", wait)
         else:
             raise Never(f"HTTP {reply.status}")
+
+    async def _reply(self, url: str, part: Part, *, token: bool) -> Reply:
+        """Follow redirects; where one leads nobody is shown the token, not even this server."""
+        headers = {"Accept": "application/fhir+ndjson", "Accept-Encoding": "identity"} | part.rest()
+        for hop in range(_HOPS):
+            if not self._client.follows(url):
+                _allowed(url)
+            reply = await self._client.download(url, "file of an export", headers, part, token=token and hop == 0)
+            if reply.status not in _REDIRECTS:
+                break
+            url = absolute(url, reply.headers.get("location", ""))
+        return reply
 
     def _progress(self, size: int) -> None:
         self._bytes += size
         self._told("download", self._bytes, None)
-
-
-class _Sink:
-    """A file that grows; an answer that is not the rest of it begins it anew."""
-
-    def __init__(self, out: BinaryIO, folder: Path, progress: Callable[[int], None]) -> None:
-        self._out, self._folder, self._progress = out, folder, progress
-
-    def begin(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Take 200 and 206. Raises ``SettingError`` where the disk has no room for it."""
-        if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
-            return False
-        if status == HTTPStatus.PARTIAL_CONTENT and not _goes_on(headers, self._out.tell()):
-            self._out.truncate(0)
-            raise TryLater("it was gone on with at another place than asked for")
-        size = headers.get("content-length", "")
-        needed = (int(size) if size.isdecimal() else 0) + _SPARE
-        if shutil.disk_usage(self._folder).free < needed:
-            raise SettingError("CANDOR_HOME: the disk has no room for the export: free some, or set another folder.")
-        if status == HTTPStatus.OK:
-            self._out.truncate(0)
-        return True
-
-    def take(self, part: bytes) -> None:
-        """Write."""
-        self._out.write(part)
-        self._progress(len(part))
-
-
-def _goes_on(headers: Mapping[str, str], at: int) -> bool:
-    return headers.get("content-range", f"bytes {at}-").strip().startswith(f"bytes {at}-")
 
 
 def _allowed(url: str) -> None:
@@ -168,31 +169,17 @@ def _allowed(url: str) -> None:
         raise Never(f"it lies at {urlsplit(url).hostname} for all to read: plain http")
 
 
-def _files(entries: object, prefix: str) -> list[_File]:
-    found = []
-    for number, entry in enumerate(_list(entries)):
-        kind, url = (entry.get("type"), entry.get("url")) if isinstance(entry, dict) else (None, None)
-        if isinstance(kind, str) and _KIND.match(kind) and isinstance(url, str):
-            found.append(_File(kind, url, f"{prefix}-{number:06}.{kind}.ndjson"))
-    return found
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
 def _errors(file: Path) -> int:
     """Return how many errors a file of OperationOutcomes tells; information and warnings are none."""
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError:
+    if not file.exists():
         return 0
-    found = 0
-    for line in lines:
-        try:
-            outcome = msgspec.json.decode(line)
-        except msgspec.DecodeError:
-            continue
-        issues = outcome.get("issue") if isinstance(outcome, dict) else None
-        found += any(isinstance(each, dict) and each.get("severity") in _BAD for each in _list(issues))
-    return found
+    with file.open("rb") as content:
+        return sum(_tells_error(line.data) for line in lines_of(content))
+
+
+def _tells_error(line: bytes | None) -> bool:
+    try:
+        outcome = decode(line or b"")
+    except NotFhirError:
+        return False
+    return any(isinstance(each, dict) and each.get("severity") in _BAD for each in listed(outcome, "issue"))

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 import ssl
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -100,7 +101,8 @@ class Transport:
         """Give each request ``seconds`` from its start to the last byte. Raises ``SettingError`` as ``Tls`` does."""
         self._free = asyncio.Semaphore(connections)
         self._seconds = seconds
-        self._breaker = Breaker()
+        # One each: an export's files may lie at another server, whose failures tell nothing of this one.
+        self._breakers = defaultdict[tuple[str, bytes], Breaker](Breaker)
         self._http = httpx.AsyncClient(
             # A session that a server opens for one caller would let in the next one too.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -159,22 +161,23 @@ class Transport:
             request = self._http.build_request(method, url, content=content, headers=headers)
         except (httpx.InvalidURL, UnicodeEncodeError):  # their texts hold the URL
             raise Never(f"{host} gave a link or a version for the {what} that cannot be sent back.") from None
+        breaker = self._breakers[request.url.scheme, request.url.netloc]
         async with self._free:
-            trial = self._breaker.enter(host)
+            trial = breaker.enter(host)
             try:
                 reply = await (self._exchange(request) if sink is None else self._poured(request, sink))
-                self._learn(reply)
+                self._learn(reply, breaker)
             except (TimeoutError, httpx.HTTPError, ssl.SSLError) as error:  # their texts may hold the URL
                 if (fault := _certificate_fault(error)) is not None:
-                    self._breaker.left(trial=trial)
+                    breaker.left(trial=trial)
                     raise Never(f"{host} {fault}") from None
                 if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-                    self._breaker.failed("it cannot be reached")
+                    breaker.failed("it cannot be reached")
                     raise Unsent(f"{host} cannot be reached for the {what}.") from None
-                self._breaker.failed("it broke off or was too slow")
+                breaker.failed("it broke off or was too slow")
                 raise TryLater(f"{host} broke off or was too slow in the {what}.") from None
             except BaseException:  # cancelled: the connection is closed, and tells nothing of the server
-                self._breaker.left(trial=trial)
+                breaker.left(trial=trial)
                 raise
         if len(reply.content) > _MOST_BYTES:
             raise Never(f"{host} answered the {what} with more than {_MOST_BYTES:,} bytes: set a smaller page size.")
@@ -208,15 +211,15 @@ class Transport:
             await response.aclose()
         return Reply(response.status_code, response.headers, bytes(content))
 
-    def _learn(self, reply: Reply) -> None:
+    def _learn(self, reply: Reply, breaker: Breaker) -> None:
         """Tell the breaker how the server is: 500 may be about one request, a long wait is for all."""
         wait = retry_after(reply.headers.get("retry-after"), datetime.now(UTC))
         if reply.status in _RESTING and wait is not None and wait >= self._seconds:
-            self._breaker.rest(wait, f"it asked for a rest (HTTP {reply.status})")
+            breaker.rest(wait, f"it asked for a rest (HTTP {reply.status})")
         elif reply.status in _DOWN:
-            self._breaker.failed(f"it answered HTTP {reply.status}")
+            breaker.failed(f"it answered HTTP {reply.status}")
         else:
-            self._breaker.succeeded()
+            breaker.succeeded()
 
 
 def _certificate_fault(error: BaseException | None) -> str | None:

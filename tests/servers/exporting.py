@@ -25,12 +25,13 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Answer(NamedTuple):
-    """What is answered; with ``cut`` the connection breaks after so many bytes of the body."""
+    """What is answered; with ``cut`` the connection breaks after so many bytes, with ``held`` not before it is set."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = {}
     cut: int | None = None
+    held: threading.Event | None = None
 
 
 class Request(NamedTuple):
@@ -140,6 +141,8 @@ def exporting() -> Iterator[Exporting]:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(answer.body if answer.cut is None else answer.body[: answer.cut])
+                if answer.held is not None:
+                    answer.held.wait(10)
                 self.close_connection = self.close_connection or answer.cut is not None
             finally:
                 played.answered()
@@ -172,11 +175,18 @@ class Waits(list[float]):
 
 
 class BrokenOff(Waits):
-    """The process ends in the first wait, which is that for the export."""
+    """The process ends in a wait: the first is that for the export."""
 
-    async def __call__(self, _: float) -> None:
+    def __init__(self, number: int = 1) -> None:
+        """``number``: in which."""
+        super().__init__()
+        self._number = number
+
+    async def __call__(self, seconds: float) -> None:
         """End."""
-        raise asyncio.CancelledError
+        await super().__call__(seconds)
+        if len(self) == self._number:
+            raise asyncio.CancelledError
 
 
 async def export(
@@ -189,8 +199,8 @@ async def export(
 
 
 def files(folder: Path) -> list[bytes]:
-    """Return what lies in the folder, by name."""
-    return [each.read_bytes() for each in sorted(folder.iterdir())]
+    """Return what lies in the folder, in order."""
+    return sorted(each.read_bytes() for each in folder.iterdir())
 
 
 def shown(requests: list[Request]) -> list[str | None]:

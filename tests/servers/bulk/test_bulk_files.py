@@ -25,6 +25,19 @@ from tests.servers.exporting import (
 
 pytestmark = [pytest.mark.servers, pytest.mark.anyio]
 
+ETAG = '"v1"'
+
+
+def cut(body: bytes, etag: str = ETAG) -> Answer:
+    """Return a file that breaks off after ten bytes."""
+    return whole(body)._replace(headers={"ETag": etag}, cut=10)
+
+
+def rest(body: bytes, total: int | None = None, etag: str = ETAG, coding: str = "identity") -> Answer:
+    """Return what follows ten bytes."""
+    told = f"bytes 10-{len(body) - 1}/{total or len(body)}"
+    return Answer(206, body[10:], {"Content-Range": told, "ETag": etag, "Content-Encoding": coding})
+
 
 @pytest.mark.parametrize("needed", [True, "true"])
 async def test_the_token_is_shown_where_it_is_needed(server: Exporting, tmp_path: Path, needed: object) -> None:
@@ -61,7 +74,9 @@ async def test_another_server_is_not_asked_where_a_token_is_needed(
 
     done = await export(server, tmp_path / "export")
 
-    assert [each.partition(":")[0] for each in done.unread] == ["output-000000.Patient.ndjson"]
+    assert [each.partition(": ")[2] for each in done.unread] == [
+        "it lies at another server, which is not shown the token"
+    ]
     assert other.seen == []
     assert files(tmp_path / "export") == [ndjson(ONE)]
 
@@ -109,15 +124,15 @@ async def test_redirects_come_to_an_end(server: Exporting, tmp_path: Path) -> No
 
 
 async def test_a_file_that_breaks_off_is_gone_on_with(server: Exporting, tmp_path: Path) -> None:
-    """Only the rest is asked for, where the server gives parts."""
+    """Only the rest is asked for, where the server gives parts, and only of the same file."""
     body = ndjson(ONE, TWO)
     server.exports(manifest(("Patient", f"{server.base}/files/1")))
-    rest = Answer(206, body[10:], {"Content-Range": f"bytes 10-{len(body) - 1}/{len(body)}"})
-    server.on(FILE, whole(body)._replace(cut=10), rest)
+    server.on(FILE, cut(body), rest(body))
 
     assert (await export(server, tmp_path / "export")).unread == []
 
-    assert [each.headers.get("Range") for each in server.asked(FILE)] == [None, "bytes=10-"]
+    asked = [(each.headers.get("Range"), each.headers.get("If-Range")) for each in server.asked(FILE)]
+    assert asked == [(None, None), ("bytes=10-", ETAG)]
     assert files(tmp_path / "export") == [body]
 
 
@@ -126,11 +141,15 @@ async def test_a_file_that_breaks_off_is_gone_on_with(server: Exporting, tmp_pat
     [
         whole(ndjson(ONE, TWO)),
         Answer(206, ndjson(ONE), {"Content-Range": "bytes 0-40/80"}),
+        rest(ndjson(ONE, TWO), total=999),
+        rest(ndjson(ONE, TWO), etag='"another"'),
+        rest(ndjson(ONE, TWO), coding="br"),
+        Answer(206, ndjson(ONE)),
         Answer(416),
         Answer(429, headers={"Retry-After": "1"}),
         Answer(502),
     ],
-    ids=["whole again", "another part", "no such part", "busy", "down"],
+    ids=["whole again", "another part", "longer now", "another file", "coded", "no part", "gone", "busy", "down"],
 )
 async def test_a_file_that_cannot_be_gone_on_with_is_had_all_the_same(
     server: Exporting, tmp_path: Path, odd: Answer
@@ -138,9 +157,8 @@ async def test_a_file_that_cannot_be_gone_on_with_is_had_all_the_same(
     """Whatever comes instead of the rest, the file is in the end what the server holds."""
     body = ndjson(ONE, TWO)
     server.exports(manifest(("Patient", f"{server.base}/files/1")))
-    later = Answer(206, body[10:], {"Content-Range": f"bytes 10-{len(body) - 1}/{len(body)}"})
-    last = later if odd.status in {429, 502} else whole(body)
-    server.on(FILE, whole(body)._replace(cut=10), odd, last)
+    last = rest(body) if odd.status in {429, 502} else whole(body)
+    server.on(FILE, cut(body), odd, last)
 
     assert (await export(server, tmp_path / "export")).unread == []
 
@@ -170,7 +188,7 @@ async def test_a_file_that_is_gone_for_good_is_unread(server: Exporting, tmp_pat
 
     done = await export(server, tmp_path / "export")
 
-    assert [each.partition(":")[0] for each in done.unread] == ["output-000001.Patient.ndjson"]
+    assert [each.partition(": ")[2] for each in done.unread] == ["it is not there any more"]
     assert files(tmp_path / "export") == [ndjson(ONE)]
 
 
