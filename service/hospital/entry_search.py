@@ -1,21 +1,14 @@
-"""Whom a study's entry rule names on a FHIR server: searches by all codes of the rule, and whose records they found.
-
-A server finds codes as they are written, not those below them. Of a code that holds all that begin with it (ICD) those
-of the value sets are asked for and, digit by digit, those that may stand below it, with and without the dot; other
-spellings than these are not found by searches. A folder or an export is read in every spelling.
-"""
+"""Whom a study's entry rule names on a FHIR server: searches by all codes of the rule, and whose records they found."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import product
 from typing import NamedTuple
 
-from service.eligibility.codes import CodeRow, Lexicon
 from service.eligibility.entry import COUNTED, Entry
 from service.eligibility.study import Study
 from service.eligibility.vocabulary import Vocabulary
@@ -24,43 +17,74 @@ from service.fhir.coded import codings_in, concepts_in
 from service.fhir.outcome import is_outcome, says_incomplete
 from service.fhir.references import reference_in
 from service.fhir.write_names import token
+from service.hospital.breaker import Paused
 from service.hospital.client import FhirClient
-from service.hospital.pages import each_page
+from service.hospital.matches import Matches
 from service.hospital.plan import chunks, escape
 from service.hospital.ports import Params, Resource
+from service.hospital.pulse import felt
 from service.hospital.refusals import TURNED_AWAY, Refused
 from service.hospital.searches import keeps
+from service.hospital.spelled import spelled
 from service.hospital.subscriptions import moment
 
 _CODES_AT_ONCE = 500
-_CATEGORY = 3  # characters of an ICD code before the dot
-_LONGEST = 6  # characters of an ICD code without its dot, ATIH's extensions included
+_CODES_IN_A_URL = 100  # some servers take no more than 2,000 characters
 _OVERLAP = timedelta(minutes=5)  # what was being written while we searched is searched again
+_SKEW = timedelta(minutes=5)  # by which our clock may be ahead of a server's that does not tell the time
 _WHOSE = ("subject", "patient", "individual", "beneficiary")
-_BESIDE = {"DiagnosticReport": ("conclusion",)}  # where else a code says what is found; not every server looks there
+_BY = {"Observation": "combo-code"}  # the search parameter, where it is not ``code``
+_INSTEAD = {"combo-code": ("code", "component-code")}  # for a server that does not search by that
+_BESIDE = {"DiagnosticReport": "conclusion"}  # where else a code says what is found; not every server looks there
 
 
 class Strayed(Never):
     """The server gave what was not asked for: it ignores the parameter, and what follows may be everybody's."""
 
 
+class Asked(NamedTuple):
+    """One search: a resource type and some of the codes."""
+
+    kind: str
+    by: str  # the search parameter
+    codes: frozenset[str]
+
+    @property
+    def shouted(self) -> frozenset[str]:
+        """The codes in capitals."""
+        return frozenset(code.upper() for code in self.codes)
+
+
 @dataclass(slots=True)
 class People:
     """Who was found, by what."""
 
+    clock: datetime  # when the searches began, or the server made a page before that
+    wanted: frozenset[str] = frozenset()  # the concepts of the entry
+    since: datetime | None = None  # only records that changed at or after that are looked for
     concepts: defaultdict[str, set[str]] = field(
         default_factory=lambda: defaultdict(set)
     )  # Patient/id -> of its records
     members: set[str] = field(default_factory=set)  # with a ResearchSubject of the study
-    unread: list[str] = field(default_factory=list)
-    clock: list[datetime] = field(default_factory=list)  # when the server made first pages
-    searches: int = 0
-    failed: int = 0
+    unread: list[str] = field(default_factory=list)  # each once
+    failures: list[ServerError] = field(default_factory=list)
+    paused: list[tuple[Asked, Paused]] = field(default_factory=list)  # not sent, perhaps for what others did
+    done: int = 0  # searches
 
     @property
-    def until(self) -> datetime | None:
+    def until(self) -> datetime:
         """Up to when everything was seen."""
-        return min(self.clock) - _OVERLAP if self.clock else None
+        return self.clock - _OVERLAP
+
+    def misses(self, what: str) -> None:
+        """Take down what could not be read."""
+        if what not in self.unread:
+            self.unread.append(what)
+
+    def failed(self, kind: str, error: ServerError) -> None:
+        """Take down a search that failed."""
+        self.failures.append(error)
+        self.misses(f"{kind}: {error}")
 
 
 class EntrySearch:
@@ -74,67 +98,96 @@ class EntrySearch:
 
         A search that fails is in ``unread``, and loses nothing else. Raises ``TryLater`` and ``Never`` where all fail.
         """
-        found, failures = People(), list[ServerError]()
-        jobs = [
-            self._search(Asked(kind, frozenset(some), since, by), entry, found, failures)
-            for kind, codes in self._codes(entry).items()
-            for by in ("code", *_BESIDE.get(kind, ()))
-            for some in chunks(codes, _CODES_AT_ONCE)
-        ]
-        found.searches = len(jobs)
-        await asyncio.gather(*jobs, self._members(found))
-        if failures and found.failed == found.searches:
-            raise failures[0]
+        found = People(await self._now(), entry.concepts, since)
+        by_kind = self._codes(found.wanted).items()
+        await asyncio.gather(*(self._of_kind(kind, codes, found) for kind, codes in by_kind))
+        paused, found.paused = found.paused, []
+        for asked, _ in paused:  # alone: a type that fails every time has the server left in peace for all
+            await felt(self._client)
+            await self._search(asked, found)
+        for asked, error in found.paused:
+            found.failed(asked.kind, error)
+        if found.failures and not found.done:
+            raise found.failures[0]
+        if found.failures:
+            await felt(self._client)
+        await self._members(found)
         return found
 
-    def _codes(self, entry: Entry) -> dict[str, list[str]]:
+    async def _now(self) -> datetime:
+        """Return when the searches begin, by the server's clock where it tells the time."""
+        ours = datetime.now(UTC) - _SKEW
+        try:
+            return (await felt(self._client)).clock or ours
+        except ServerError:  # the searches tell why
+            return ours
+
+    def _codes(self, wanted: frozenset[str]) -> dict[str, list[str]]:
         """Return for each resource type the codes to ask for."""
         by_kind: defaultdict[str, dict[str, None]] = defaultdict(dict)
         lexicon = self._study.lexicon
         for notion in self._study.notions.values():
-            if concepts := notion.coded_by & entry.concepts:
-                codes = sorted({code for concept in concepts for code in spelled(lexicon, concept)})
-                for kind in notion.resources:
-                    by_kind[kind].update(dict.fromkeys(codes))
+            codes = sorted({code for concept in notion.coded_by & wanted for code in spelled(lexicon, concept)})
+            for kind in notion.resources if codes else ():
+                by_kind[kind].update(dict.fromkeys(codes))
         return {kind: list(codes) for kind, codes in by_kind.items()}
 
-    async def _search(self, asked: Asked, entry: Entry, found: People, failures: list[ServerError]) -> None:
+    async def _of_kind(self, kind: str, codes: Sequence[str], found: People) -> None:
+        """Search by few codes first, which tells whether the server takes many (by POST) or no more (by GET)."""
+        by = _BY.get(kind, "code")
+        await self._search(Asked(kind, by, frozenset(codes[:_CODES_IN_A_URL])), found)
+        size = _CODES_IN_A_URL if kind in self._client.habits.no_form_search else _CODES_AT_ONCE
+        searches = [Asked(kind, by, frozenset(some)) for some in chunks(codes[_CODES_IN_A_URL:], size)]
+        if (beside := _BESIDE.get(kind)) is not None:
+            searches += [Asked(kind, beside, frozenset(some)) for some in chunks(codes, size)]
+        await asyncio.gather(*(self._search(asked, found) for asked in searches))
+
+    async def _search(self, asked: Asked, found: People) -> None:
+        params = [*_changed(found.since), (asked.by, ",".join(map(escape, sorted(asked.codes))))]
         try:
-            await self._by_any_way(asked, entry, found)
+            async for resource in self._matches(asked.kind, params, found):
+                self._take(asked, resource, found)
+        except Paused as error:
+            found.paused.append((asked, error))
         except ServerError as error:
-            refused = isinstance(error, Refused) and error.status not in TURNED_AWAY
-            beside = asked.by != "code" and (refused or isinstance(error, Strayed))
-            if beside or (refused and not await keeps(self._client, asked.kind)):
-                found.searches -= 1
-                return  # it keeps no records of this type, or does not search by that element
-            found.failed += 1
-            found.unread.append(f"{asked.kind}: {error}")
-            failures.append(error)
+            await self._otherwise(asked, error, found)
+        else:
+            found.done += 1
 
-    async def _by_any_way(self, asked: Asked, entry: Entry, found: People) -> None:
-        *ways, last = asked.ways(self._client.server.page_size)
-        for params in ways:
-            try:
-                return await self._all(asked, params, entry, found)
-            except Strayed:
-                continue
-            except Refused as error:
-                if error.status in TURNED_AWAY:
-                    raise
-        return await self._all(asked, last, entry, found)
+    async def _otherwise(self, asked: Asked, error: ServerError, found: People) -> None:
+        """Do what can be done where a search was in vain."""
+        refused = isinstance(error, Refused) and error.status not in TURNED_AWAY
+        useless = refused or isinstance(error, Strayed)  # the server does not search by that
+        if useless and asked.by in _INSTEAD:
+            others = (asked._replace(by=by) for by in _INSTEAD[asked.by])
+            await asyncio.gather(*(self._search(other, found) for other in others))
+        elif (useless and asked.by in _BESIDE.values()) or (refused and not await keeps(self._client, asked.kind)):
+            return
+        elif useless and asked.by == "component-code":
+            found.misses(f"{asked.kind}: the codes of components were not searched, for the server does not do that.")
+        else:
+            found.failed(asked.kind, error)
 
-    async def _all(self, asked: Asked, params: Params, entry: Entry, found: People) -> None:
-        first = await self._client.search(asked.kind, params)
-        found.clock.append(moment(first) or datetime.now(UTC))
-        async for page in each_page(self._client, first):
-            for resource in _resources(page):
-                if is_outcome(resource) and says_incomplete(resource, self._vocabulary):
-                    raise Never(f"{self._client.host} gave only a part of a search of {asked.kind}.")
-                if resource.get("resourceType") == asked.kind:
-                    self._take(asked, resource, entry, found)
+    async def _matches(self, kind: str, params: Params, found: People) -> AsyncIterator[Resource]:
+        """Give all that match; again where fewer came than the server told of, for some may just have been deleted.
 
-    def _take(self, asked: Asked, resource: Resource, entry: Entry, found: People) -> None:
-        concepts = concepts_in(resource, self._study.lexicon, COUNTED) & entry.concepts
+        What is missing then too is taken down. Raises ``TryLater`` and ``Never``.
+        """
+        for _ in range(2):
+            matches = Matches(self._client, kind, params)
+            async for page in matches.pages():
+                found.clock = min(found.clock, moment(page) or found.clock)
+                for resource in matches.of(page):
+                    if is_outcome(resource) and says_incomplete(resource, self._vocabulary):
+                        raise Never(f"{self._client.host} gave only a part of a search of {kind}.")
+                    if resource.get("resourceType") == kind:
+                        yield resource
+            if not (missing := matches.missing):
+                return
+        found.misses(missing)
+
+    def _take(self, asked: Asked, resource: Resource, found: People) -> None:
+        concepts = concepts_in(resource, self._study.lexicon, COUNTED) & found.wanted
         if not concepts and not any(code.strip().upper() in asked.shouted for _, code in codings_in(resource)):
             raise Strayed(f"{self._client.host} answered a search of {asked.kind} with records of other codes.")
         if (patient := self._owner(resource)) is not None:
@@ -151,31 +204,25 @@ class EntrySearch:
         """Find who has a ResearchSubject of the study, whoever made it."""
         if not await keeps(self._client, "ResearchSubject"):
             return
+        identifiers = self._study.record.identifiers
+        ours = ",".join(token((system, value)) for system, value in identifiers.items())
         try:
-            async for study in self._records("ResearchStudy", [("identifier", self._identifiers())]):
+            async for study in self._matches("ResearchStudy", [("identifier", ours)], found):
                 about = [("study", f"ResearchStudy/{study['id']}")]
-                async for subject in self._records("ResearchSubject", about):
+                async for subject in self._matches("ResearchSubject", about, found):
                     if (patient := self._owner(subject)) is not None:
                         found.members.add(patient)
         except (ServerError, KeyError) as error:
             why = str(error) if isinstance(error, ServerError) else "a ResearchStudy without an id"
-            found.unread.append(f"ResearchSubject: {why}")
+            found.misses(f"ResearchSubject: {why}")
 
-    async def _records(self, kind: str, params: Params) -> AsyncIterator[Resource]:
-        first = await self._client.search(kind, [*params, ("_count", str(self._client.server.page_size))])
-        async for page in each_page(self._client, first):
-            for resource in _resources(page):
-                if resource.get("resourceType") == kind:
-                    yield resource
-
-    def _identifiers(self) -> str:
-        identifiers = self._study.record.identifiers
-        return ",".join(token((system, value)) for system, value in identifiers.items())
-
-    async def everybody(self) -> set[str]:
-        """Return all Patients. Raises ``TryLater`` and ``Never``."""
-        patients = self._records("Patient", [("_elements", "id")])
-        return {f"Patient/{each['id']}" async for each in patients if isinstance(each.get("id"), str)}
+    async def everybody(self) -> People:
+        """Return all Patients as ``members``. Raises ``TryLater`` and ``Never``."""
+        found = People(datetime.now(UTC))
+        async for patient in self._matches("Patient", [("_elements", "id")], found):
+            if isinstance(patient.get("id"), str):
+                found.members.add(f"Patient/{patient['id']}")
+        return found
 
     async def counted(self, kind: str, *params: tuple[str, str]) -> int | None:
         """Return how many there are of a type, where the server tells."""
@@ -187,61 +234,8 @@ class EntrySearch:
         return total if isinstance(total, int) else None
 
 
-class Asked(NamedTuple):
-    """One search: a resource type and some of the codes."""
-
-    kind: str
-    codes: frozenset[str]
-    since: datetime | None
-    by: str = "code"  # the search parameter
-
-    @property
-    def shouted(self) -> frozenset[str]:
-        """The codes in capitals."""
-        return frozenset(code.upper() for code in self.codes)
-
-    def ways(self, size: int) -> list[Params]:
-        """Return how to ask; the next one is for a server that refuses or ignores the one before."""
-        least = [("_count", str(size))]
-        if self.since is not None:
-            at = self.since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            least.append(("_lastUpdated", f"ge{at}"))
-        codes = ",".join(map(escape, sorted(self.codes)))
-        names = ("combo-code", "code") if self.kind == "Observation" else (self.by,)
-        return [[*least, (name, codes)] for name in names]
-
-
-def spelled(lexicon: Lexicon, concept: str) -> Iterator[str]:
-    """Yield the codes of a concept, in the spellings that a server is asked for."""
-    yield from (code for _, code in lexicon.codes_of(concept, COUNTED))  # the site's own too
-    for row in lexicon.rows_of(concept):
-        if row.role not in COUNTED:
-            continue
-        below = row.until is not None or (row.descendants and not lexicon.listed_under(row))
-        for code in _categories(row):
-            bare = code.replace(".", "")
-            for each in _below(bare) if below else (bare,):
-                yield each
-                if len(each) > _CATEGORY and (each[0].isalpha() or "." in code):
-                    yield f"{each[:_CATEGORY]}.{each[_CATEGORY:]}"
-
-
-def _categories(row: CodeRow) -> Sequence[str]:
-    if row.until is None:
-        return (row.code,)
-    letter, first, last = row.code[0], row.code[1:_CATEGORY], row.until[1:_CATEGORY]
-    return [f"{letter}{number:02}" for number in range(int(first), int(last) + 1)]
-
-
-def _below(code: str) -> Iterator[str]:
-    """Yield a code and what may stand below it, two digits deep."""
-    yield code
-    for depth in (1, 2):
-        if len(code) + depth <= _LONGEST:
-            yield from (f"{code}{''.join(digits)}" for digits in product("0123456789", repeat=depth))
-
-
-def _resources(page: Resource) -> list[Resource]:
-    entries = page.get("entry")
-    found = (each.get("resource") for each in entries if isinstance(each, dict)) if isinstance(entries, list) else ()
-    return [each for each in found if isinstance(each, dict)]
+def _changed(since: datetime | None) -> Params:
+    if since is None:
+        return []
+    at = since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return [("_lastUpdated", f"ge{at}")]

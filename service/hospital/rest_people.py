@@ -16,13 +16,16 @@ from service.eligibility.results import NotScreened
 from service.eligibility.vocabulary import Vocabulary
 from service.errors import InputError, Never, TryLater
 from service.fhir.coverage import tally
+from service.hospital.breaker import Paused
 from service.hospital.client import FhirClient
 from service.hospital.entry_search import EntrySearch
+from service.hospital.pulse import felt
 from service.hospital.refusals import TURNED_AWAY, Refused
 from service.screening.patient import Judged, Screener
 
 _AHEAD = 2  # people under way for each permitted connection: while one is judged others are fetched
-_HOPELESS = 10  # people in a row whom the server does not give: it is down
+_HOPELESS = 10  # people in a row whom the server does not give: is it down?
+_TRY_LATER = "try-later"
 
 log = structlog.get_logger()
 
@@ -39,6 +42,7 @@ class RestPeople:
         self._screener, self._client, self._since = screener, client, since
         self._search = EntrySearch(client, screener.study, vocabulary)
         self._failures = 0
+        self._again = list[str]()  # whose charts may be wanting for what others did to the server
 
     async def select(self, known: frozenset[str], told: Told) -> Selection:
         """Find whom the entry rule names; everybody known is taken, and who is not there fails when screened.
@@ -48,7 +52,8 @@ class RestPeople:
         told("select", 0, None)
         entry = entry_of(self._screener.study)
         if entry is None:
-            return Selection(seen=None, patients=sorted(known | await self._search.everybody()))
+            everybody = await self._search.everybody()
+            return Selection(seen=None, patients=sorted(known | everybody.members), unread=everybody.unread)
         found = await self._search.find(entry, self._since)
         named = {
             patient
@@ -74,7 +79,7 @@ class RestPeople:
 
         Raises ``TryLater`` where the server is down, and ``Never`` where it lets us in no more.
         """
-        waiting, under_way = iter(patients), set[asyncio.Task[Found]]()
+        waiting, under_way = iter(patients), set[asyncio.Task[Found | None]]()
         try:
             while True:
                 for patient in waiting:
@@ -82,29 +87,37 @@ class RestPeople:
                     if len(under_way) >= self._client.server.connections * _AHEAD:
                         break
                 if not under_way:
-                    return
+                    break
                 for found in await some_done(under_way):
-                    yield found
+                    if found is not None:
+                        yield found
         finally:
             await cancelled(under_way)
+        for patient in self._again:
+            yield await self._screened(patient, as_of, alone=True) or Found(patient, None, _TRY_LATER)
 
-    async def _screened(self, patient: str, as_of: date) -> Found:
+    async def _screened(self, patient: str, as_of: date, *, alone: bool = False) -> Found | None:
+        """Return the result; ``None``: the server was left in peace meanwhile, so ``_again`` when others are done."""
         assert self._screener.records is not None  # noqa: S101 - there is a client
         try:
             pulled = await self._screener.records.fetch(patient)
         except InputError as error:
             self._failures = 0
             return Found(patient, Judged(NotScreened(patient, error.code, str(error)), None))
-        except TryLater:
-            self._failures += 1
-            if self._failures >= _HOPELESS:
-                raise
-            return Found(patient, None, "try-later")
+        except TryLater as error:
+            if await self._paused(error) and not alone:
+                self._again.append(patient)
+                return None
+            return Found(patient, None, _TRY_LATER)
         except Never as error:
             if isinstance(error, Refused) and error.status in TURNED_AWAY:
                 raise
+            self._failures = 0
             return Found(patient, None, "server-refuses")
         self._failures = 0
+        if pulled.failed and not alone and (await felt(self._client)).waited:
+            self._again.append(patient)
+            return None
         try:
             judged = await self._screener.judge_records(pulled, patient, as_of)
             coverage = await asyncio.get_running_loop().run_in_executor(
@@ -114,3 +127,15 @@ class RestPeople:
             log.warning("patient-unreadable", error=type(bug).__name__)
             return Found(patient, None, "patient-unreadable")
         return Found(patient, judged, None, coverage)
+
+    async def _paused(self, error: TryLater) -> bool:
+        """Count a person whom the server did not give; return whether it gave nobody then, which is over now.
+
+        Raises ``TryLater`` where the server is down, rather than certain charts too much for it.
+        """
+        self._failures += 1
+        paused = isinstance(error, Paused)
+        if paused or self._failures >= _HOPELESS:
+            await felt(self._client)
+            self._failures = 0
+        return paused

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import respx
-import stamina
 
 from service.discovery.model import Selection, Uncoded
 from service.eligibility.entry import entry_of
 from service.errors import TryLater
 from service.hospital.bulk_changes import people_changed
 from service.hospital.client import FhirClient, Server
-from service.hospital.entry_search import spelled
 from service.hospital.refusals import Refused
 from service.hospital.rest_people import RestPeople
+from service.hospital.spelled import spelled
 from service.screening.patient import Screener
 from tests.hospital import BASE, VOCABULARY, Answer, Hospital, Json, record, searchset
 from tests.verdicts import as_json, shipped_reader, shipped_study
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("hurried")]
 
 ICD = "http://hl7.org/fhir/sid/icd-10"
 SSC = "https://trial-screening.example/fhir/CodeSystem/ssc"
 SINCE = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)
 KNOWN = frozenset({"Patient/known"})
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    """Repeat without pauses."""
-    with stamina.set_testing(True, attempts=2, cap=True):
-        yield
 
 
 def coded(id_: str, patient: str, code: str, system: str = ICD, kind: str = "Condition") -> Json:
@@ -112,19 +104,21 @@ async def test_codes_of_other_systems_and_negative_ones_name_nobody(respx_mock: 
     assert (await select()).patients == ["Patient/ill"]
 
 
-def _concluded(params: Json) -> Json:
-    concluded = record(
+def concluded(params: Json) -> Json:
+    """Answer a search by conclusions with a report that has one."""
+    report = record(
         "DiagnosticReport",
         "r",
         code={"coding": [{"system": "http://loinc.org", "code": "24627-2"}]},
-        conclusionCode=[{"coding": [{"system": ICD, "code": "M34.0"}]}],
-        subject={"reference": "Patient/ill"},
+        conclusionCode=[{"coding": [{"system": ICD, "code": "J84.1"}]}],
+        subject={"reference": "Patient/diagnosticreport"},
     )
-    return searchset(concluded) if "conclusion" in params else searchset()
+    return searchset(report) if "J84.1" in params.get("conclusion", "").split(",") else searchset()
 
 
 @pytest.mark.parametrize(
-    ("answer", "found"), [(_concluded, ["Patient/ill"]), (lambda p: 400 if "conclusion" in p else searchset(), [])]
+    ("answer", "found"),
+    [(concluded, ["Patient/diagnosticreport"]), (lambda p: 400 if "conclusion" in p else searchset(), [])],
 )
 async def test_a_report_is_found_by_its_conclusion(
     respx_mock: respx.MockRouter, answer: Answer, found: list[str]
@@ -132,7 +126,7 @@ async def test_a_report_is_found_by_its_conclusion(
     """Where the server looks there; one that does not tells nothing less by it."""
     hospital(respx_mock, DiagnosticReport=answer)
 
-    selection = await select()
+    selection = await select(SINCE)
 
     assert (selection.patients, selection.unread) == (found, [])
 

@@ -1,0 +1,20 @@
+"""Fixtures of the contract tests."""
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+import stamina
+
+from service.hospital.breaker import Breaker
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Repeat once and without pauses, and leave a server in peace for no longer than a test can wait."""
+    sleep = asyncio.sleep
+    monkeypatch.setattr("service.hospital.transport.Breaker", partial(Breaker, seconds=0.01))
+    monkeypatch.setattr("service.hospital.pulse.sleep", lambda seconds: sleep(seconds / 50))
+    with stamina.set_testing(True, attempts=2, cap=True):
+        yield
