@@ -5,7 +5,6 @@ Only lines in which a code, a study or a Patient was found are parsed, and those
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,8 +22,7 @@ from service.population.bundles import BY_INDEX, Piece, Place, pieces
 from service.population.reading import named_in
 from service.population.scan import BLOCK, Hit, Sample, Scanner, Unit, lines
 
-_PATIENT_LINE = re.compile(rb'"resourceType"\s*:\s*"Patient"')
-_USUAL_PATIENT = b'{"resourceType":"Patient",'
+_USUAL, _OTHER = 0, 1  # numbers of ``patterns.PATIENTS``
 _SOME = 100  # people of a unit told by name: they show what the ids of the source look like
 
 
@@ -62,21 +60,22 @@ class Looking:
 
     def __post_init__(self) -> None:
         codes = patterns.of_stems(self.lexicon.stems(self.concepts, COUNTED))
-        found = [*codes, *patterns.ESCAPED, *patterns.STUDIES, patterns.PATIENTS]
-        self._database, self.patient = patterns.compiled(found), frozenset({len(found) - 1})
+        found = [*patterns.PATIENTS, *codes, *patterns.ESCAPED, *patterns.STUDIES]
+        self._database = patterns.compiled(found)
 
     @cached_property
     def scanner(self) -> Scanner:
-        return Scanner([self._database])
+        return Scanner([self._database], counted=_USUAL)
 
     def __call__(self, unit: Unit) -> Look:
         """Look at a unit; what cannot be read is left to the second pass, which tells of it."""
-        look = Look()
+        look, before = Look(), self.scanner.count
         try:
             for hit in self._texts(unit):
                 self._look_at(hit, look)
         except ndjson.READ_ERRORS:
             pass
+        look.people += self.scanner.count - before
         return look
 
     def _texts(self, unit: Unit) -> Iterator[Hit]:
@@ -88,14 +87,7 @@ class Looking:
 
     def _look_at(self, hit: Hit, look: Look) -> None:
         data = clean(hit.data or b"", hit.offset)
-        in_sample = self.sample.meets(hit.offset, 1)
-        if hit.patterns == self.patient and not in_sample:
-            if data.startswith(_USUAL_PATIENT):
-                look.people += 1
-                return
-            if not _PATIENT_LINE.search(data):
-                return
-        if not data:
+        if hit.data is None or not data:
             return
         try:
             found = pieces(data, Place(0, BY_INDEX, hit.offset))
@@ -103,11 +95,12 @@ class Looking:
             look.named |= named_in(data) if hit.patterns else set()
             return
         look.fhir = True
+        counted, in_sample = hit.data.startswith(patterns.USUAL_PATIENT), self.sample.meets(hit.offset, 1)
         for piece in found:
             if piece.owner and len(look.some) < _SOME:
                 look.some.add(piece.owner)
-            look.people += piece.kind == "Patient" and bool(piece.owner)
-            if hit.patterns != self.patient or in_sample:
+            look.people += piece.kind == "Patient" and bool(piece.owner) and not counted
+            if hit.patterns - {_OTHER} or piece.kind == "Bundle" or (in_sample and piece.kind == "Condition"):
                 self.look_into(piece, look, in_sample=in_sample)
 
     def look_into(self, piece: Piece, look: Look, *, in_sample: bool) -> None:

@@ -25,7 +25,12 @@ ESCAPED = (
     rb"\\u00(?:0[9-dD]|20|2[a-fA-F]|3[0-9aA]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA]|[aA]0)",
     rb"\\u202[01]",  # daggers
 )
-PATIENTS = rb'"Patient"'
+# Patients are many: lines that begin as theirs usually do are only counted, any other that may be of one is parsed.
+USUAL_PATIENT = b'{"resourceType":"Patient"'
+PATIENTS = (
+    rb'(?:^|\n)\{"resourceType":"Patient"',
+    rb'(?:[^{]|[^\n]\{)"resourceType"\s*:\s*"Patient"|"resourceType"\s*(?:\s:|:\s)\s*"Patient"',
+)
 STUDIES = (rb'"ResearchSubject"', rb'"ResearchStudy"')
 SHARED = (rb'Medication"', rb'OperationOutcome"', rb'"Bundle"', rb"ResearchSubject", rb'ResearchStudy"')
 # A line that does not begin or does not end as an object does is broken; so is the next where that cannot be told.

@@ -84,9 +84,9 @@ class LocalPeople:
                 yield each
 
     def _select(self, selected: Selected, entry: Entry, known: frozenset[str], told: Tell) -> Selection:
-        looking = Looking(self._screener.study.lexicon, entry.concepts, self._sample, self._block)
         looks = list[Look]()
-        with workers(self._processes) as those:
+        with workers(self._processes) as those:  # they start while the patterns are compiled
+            looking = Looking(self._screener.study.lexicon, entry.concepts, self._sample, self._block)
             for unit, look in zip(selected.units, those.map(looking, selected.units), strict=True):
                 looks.append(look)
                 told("select", unit.weight)

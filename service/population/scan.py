@@ -44,33 +44,42 @@ class Sample(NamedTuple):
 
     def meets(self, first: int, size: int) -> bool:
         """Whether a part of the sample is among these bytes."""
-        if not self.size:
-            return False
-        part, last = first // self.size, (first + size - 1) // self.size
-        return part + -part % self.every <= last
+        return bool(self.size) and self.next(first) < first + size
+
+    def next(self, place: int) -> int:
+        """Return the first place from this one on that is of the sample."""
+        part = place // self.size
+        return place if part % self.every == 0 else (part + -part % self.every) * self.size
+
+
+_WHOLE = Sample(BLOCK, 1)
 
 
 class Scanner:
     """Finds patterns in blocks of whole lines."""
 
-    def __init__(self, databases: Sequence[bytes]) -> None:
-        """Take compiled patterns; those of the second database are numbered from ``len`` of the first's on."""
+    def __init__(self, databases: Sequence[bytes], counted: int | None = None) -> None:
+        """Take compiled patterns; one of the first database may be only ``counted``."""
         loaded = [hyperscan.loadb(each, hyperscan.HS_MODE_BLOCK) for each in databases]
         self._scans: list[Callable[..., object]] = [
             partial(each.scan, scratch=hyperscan.Scratch(each)) for each in loaded
         ]
+        self._counted = counted
+        self.count = 0  # how often the pattern that is only counted was found
 
     def find(self, data: memoryview) -> list[tuple[int, int]]:
         """Return where matches end, in order, each with the number of its pattern (negative: of a later database)."""
         found: list[tuple[int, int]] = []
         for number, scan in enumerate(self._scans):
-            scan(data, partial(_note, found, number))
+            scan(data, partial(self._note, found, number))
         found.sort()
         return found
 
-
-def _note(found: list[tuple[int, int]], database: int, pattern: int, *match: int) -> None:
-    found.append((match[1], -database or pattern))
+    def _note(self, found: list[tuple[int, int]], database: int, pattern: int, *match: int) -> None:
+        if pattern == self._counted and not database:
+            self.count += 1
+        else:
+            found.append((match[1], -database or pattern))
 
 
 def lines(unit: Unit, scanner: Scanner | None, *, sample: Sample, block: int = BLOCK) -> Iterator[Hit]:
@@ -90,42 +99,41 @@ def lines(unit: Unit, scanner: Scanner | None, *, sample: Sample, block: int = B
 
 
 def _hits(base: int, buffer: bytearray, size: int, scanner: Scanner | None, sample: Sample) -> Iterator[Hit]:
+    rows = dict(_found(buffer, size, scanner)) if scanner is not None else {}
     if scanner is None or sample.meets(base, size):
-        yield from _each_line(base, buffer, size, scanner, sample)
-        return
+        every = _WHOLE if scanner is None else sample
+        for start, end in _sampled(base, buffer, size, every):
+            rows.setdefault(start, (end, set()))
+        rows = dict(sorted(rows.items()))
+    for start, (end, patterns) in rows.items():
+        data = None if end - start > LONGEST else bytes(memoryview(buffer)[start:end])
+        yield Hit(base + start, data, frozenset(patterns))
+
+
+def _found(buffer: bytearray, size: int, scanner: Scanner) -> Iterator[tuple[int, tuple[int, set[int]]]]:
+    """Yield where lines with a match begin, where they end, and which patterns were found."""
     with memoryview(buffer) as view:
         found = scanner.find(view[:size])
-    end, start, patterns = 0, 0, set[int]()
+    end, patterns = 0, set[int]()
     for place, pattern in found:
         if place > end:
-            if patterns:
-                yield _hit(base, buffer, start, end, patterns)
             start = buffer.rfind(b"\n", 0, place - 1) + 1
             end = buffer.find(b"\n", place - 1) + 1
             patterns = set()
+            yield start, (end, patterns)
         patterns.add(pattern)
-    if patterns:
-        yield _hit(base, buffer, start, end, patterns)
 
 
-def _each_line(base: int, buffer: bytearray, size: int, scanner: Scanner | None, sample: Sample) -> Iterator[Hit]:
-    patterns: dict[int, set[int]] = {}
-    if scanner is not None:
-        with memoryview(buffer) as view:
-            found = scanner.find(view[:size])
-        for place, pattern in found:
-            patterns.setdefault(buffer.rfind(b"\n", 0, place - 1) + 1, set()).add(pattern)
+def _sampled(base: int, buffer: bytearray, size: int, sample: Sample) -> Iterator[tuple[int, int]]:
+    """Yield where lines of the sample begin and end: those that begin in it."""
     start = 0
     while start < size:
-        end = buffer.find(b"\n", start) + 1
-        if scanner is None or start in patterns or sample.meets(base + start, 1):
-            yield _hit(base, buffer, start, end, patterns.get(start, ()))
-        start = end
-
-
-def _hit(base: int, buffer: bytearray, start: int, end: int, patterns: Sequence[int] | set[int]) -> Hit:
-    data = None if end - start > LONGEST else bytes(memoryview(buffer)[start:end])
-    return Hit(base + start, data, frozenset(patterns))
+        if (ahead := sample.next(base + start) - base) > start:
+            start = buffer.find(b"\n", ahead - 1, size) + 1 or size
+        else:
+            end = buffer.find(b"\n", start) + 1
+            yield start, end
+            start = end
 
 
 def _whole_lines(  # noqa: C901 - one loop over what a file may hold

@@ -56,10 +56,10 @@ def look(batches: Batches, numbers: Mapping[str, int], wanted: Wanted) -> Batche
     held, reading = seen.held, Reading(keep=seen.keep)
     for batch in batches:
         texts = list(lines.of(batch))
-        found = places_found([data or b"" for _, data in texts], looking.scanner, but=looking.patient)
+        found = places_found([data or b"" for _, data in texts], looking.scanner)
         for index, (place, data) in enumerate(texts):
             pieces = reading.pieces(data, place)
-            if not pieces and data and (index in found or places_found([data], looking.scanner)):
+            if not pieces and data and index in found:
                 held.named |= named_in(data)
             for piece in pieces:
                 _note(piece, wanted, seen, reading)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pickle
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from traceback import extract_tb
@@ -50,11 +50,11 @@ class Lines:
                 yield Place(number, line, start), text
 
 
-def places_found(texts: Sequence[bytes], scanner: Scanner, but: Collection[int] = ()) -> set[int]:
-    """Return in which of the texts a pattern is found, ``but`` for some patterns."""
+def places_found(texts: Sequence[bytes], scanner: Scanner) -> set[int]:
+    """Return in which of the texts a pattern is found."""
     ends = list(accumulate(len(text) + 1 for text in texts))
     with memoryview(b"\n".join([*texts, b""])) as joined:
-        return {bisect_left(ends, place) for place, pattern in scanner.find(joined) if pattern not in but}
+        return {bisect_left(ends, place) for place, _ in scanner.find(joined)}
 
 
 def said(things: Iterable[object]) -> pa.RecordBatch:
