@@ -136,7 +136,7 @@ class Export:
     async def _asked(self, params: list[tuple[str, str]]) -> str:
         place = "$export" if self._wish.group is None else f"Group/{self._wish.group}/$export"
         what = "start of an export"
-        patience = Patience(self._sleep, longest=_HOUR, in_all=_HOUR)
+        patience = Patience(self._sleep, in_all=_HOUR)
         reply = await self._answer(f"{place}?{query(params)}", what, _KICK_OFF, _BUSY, patience)
         if reply.status != HTTPStatus.ACCEPTED:
             raise self._refusal(reply, what)

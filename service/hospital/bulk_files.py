@@ -116,7 +116,7 @@ class Files:
         return problem
 
     async def _repeated(self, file: File, target: Path, *, token: bool) -> None:
-        patience, failures = Patience(self._sleep, first=2.0, longest=_HOUR, in_all=_HOUR), 0
+        patience, failures = Patience(self._sleep, first=2.0, in_all=_HOUR), 0
         while True:
             try:
                 return await self._attempt(file, target, token=token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from math import inf
 
 _SHORTEST = 1.0  # seconds, whatever a server says
 Sleep = Callable[[float], Awaitable[None]]
@@ -11,7 +12,7 @@ Sleep = Callable[[float], Awaitable[None]]
 class Patience:
     """Waits ``longest`` seconds at a time, and no more than ``in_all``."""
 
-    def __init__(self, sleep: Sleep, *, first: float = _SHORTEST, longest: float, in_all: float) -> None:
+    def __init__(self, sleep: Sleep, *, first: float = _SHORTEST, longest: float = inf, in_all: float) -> None:
         """``first``: how long is waited where the server says nothing; then twice as long, and so on."""
         self._sleep, self._pause, self._longest, self._in_all = sleep, first, longest, in_all
         self.waited = 0.0

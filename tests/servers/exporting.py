@@ -122,6 +122,7 @@ def exporting() -> Iterator[Exporting]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             self._do()
