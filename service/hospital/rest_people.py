@@ -23,7 +23,7 @@ from service.hospital.pulse import felt
 from service.hospital.refusals import TURNED_AWAY, Refused
 from service.screening.patient import Judged, Screener
 
-_AHEAD = 2  # people under way for each permitted connection: while one is judged others are fetched
+_AHEAD = 3  # people under way for each permitted connection: while some are judged others are fetched
 _HOPELESS = 10  # people in a row whom the server does not give: is it down?
 _TRY_LATER = "try-later"
 

@@ -83,7 +83,7 @@ async def test_a_server_that_is_down_ends_the_run_soon(
     with pytest.raises(TryLater):
         await screened(charts, PEOPLE)
 
-    assert len(charts.fetched) <= 10 + 2 * Server(base=BASE).connections < len(PEOPLE)
+    assert len(charts.fetched) <= 10 + 3 * Server(base=BASE).connections < len(PEOPLE)
 
 
 async def test_failures_in_a_row_end_no_run_of_a_server_that_is_up(respx_mock: respx.MockRouter) -> None:

@@ -5,15 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+from datetime import date
 from pathlib import Path
+from time import monotonic
 
 import httpx
 import pytest
 
+from bench.online import Seen, hospital, seen
 from service.demo import charts
 from service.eligibility.entry import entry_of
+from service.fhir.read import Reader
 from service.hospital.client import FhirClient, Server
 from service.hospital.entry_search import EntrySearch, People
+from service.hospital.plan import plan_for
+from service.hospital.records import fetch_chart_resources
+from service.hospital.rest_people import RestPeople
+from service.screening.patient import Screener
+from service.screening.ports import Pulled
 from tests.hospital import VOCABULARY
 from tests.servers.fault_proxy import Exchange, Fault, FaultProxy, passed_on, refusal
 from tests.servers.fixtures import started_medplum
@@ -88,3 +97,38 @@ async def test_a_type_that_is_down_ends_no_run(tmp_path: Path) -> None:
     report = json.loads(done.stdout)
     assert report["screened"] == 1
     assert {each.partition(":")[0] for each in report["unread"]} == {"DiagnosticReport"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batches", [True, False])
+async def test_a_slow_server_is_asked_as_much_as_it_permits(batches: bool) -> None:
+    """Never more than four requests at a time, and nine tenths of that all the time; the best of three tries counts."""
+    pause, count = (0.3, 60) if batches else (0.1, 24)
+    best = 0.0
+    for _ in range(3):
+        with hospital(pause, batches=batches) as base:
+            seconds, told = await screened_on(base, [f"Patient/{number}" for number in range(count)])
+        assert told.most == 4
+        best = max(best, told.busy / (seconds * told.most))
+        if best >= 0.9:
+            return
+    pytest.fail(f"only {best:.0%} of what is permitted was used")
+
+
+async def screened_on(base: str, patients: list[str]) -> tuple[float, Seen]:
+    """Screen people; return the seconds that took, and what the server saw."""
+    study = shipped_study()
+    plan = plan_for(study, VOCABULARY)
+    async with FhirClient(Server(base=base)) as client:
+
+        class Charts:
+            async def fetch(self, patient: str) -> Pulled:
+                return await fetch_chart_resources(client, patient, plan)
+
+        screener = Screener(study, Reader(study.lexicon, VOCABULARY, server=base), Charts())
+        people = RestPeople(screener, client, VOCABULARY, since=None)
+        start = monotonic()
+        errors = [each.error async for each in people.screened(patients, date(2026, 11, 23), lambda *_: None)]
+        seconds = monotonic() - start
+    assert errors == [None] * len(patients)
+    return seconds, seen(base)
