@@ -1,4 +1,4 @@
-"""People of an export whose files are not there any more."""
+"""People of an export whose files are not there any more, or whose records were deleted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from service.hospital.bulk_people import BulkPeople
 from service.hospital.client import FhirClient, Server
 from service.population.people import LocalPeople
 from service.screening.patient import Screener
-from tests.servers.exporting import FILE, ONE, WISH, Exporting, manifest, ndjson, whole
+from tests.servers.exporting import FILE, ONE, UNTIL, WISH, Exporting, manifest, ndjson, whole
 from tests.verdicts import shipped_reader, shipped_study
 
 pytestmark = [pytest.mark.servers, pytest.mark.anyio, pytest.mark.slow]
@@ -32,3 +32,22 @@ async def test_a_run_that_is_resumed_elsewhere_exports_again(server: Exporting, 
         found = [each async for each in people.screened(["Patient/one"], date(2026, 11, 23), lambda *_: None)]
 
     assert [(each.patient, each.error) for each in found] == [("Patient/one", None)]
+
+
+async def test_everybody_known_is_looked_at_again_whatever_was_deleted(server: Exporting, tmp_path: Path) -> None:
+    """What a manifest tells of deletions names nobody else: it is not fetched, and nobody is screened for it alone."""
+    deleted = [{"type": "Bundle", "url": f"{server.base}/files/2"}]
+    server.exports(manifest(("Patient", f"{server.base}/files/1"), deleted=deleted))
+    server.on(FILE, whole(ndjson(ONE)))
+    bundle = {"type": "transaction", "entry": [{"request": {"method": "DELETE", "url": "Patient/nobody"}}]}
+    server.on("/fhir/files/2", whole(ndjson({"resourceType": "Bundle", **bundle})))
+    screener = Screener(shipped_study(), shipped_reader())
+    local = LocalPeople(screener, tmp_path / "export", tmp_path / "selected")
+
+    async with FhirClient(Server(base=server.base)) as client:
+        wish = WISH._replace(since=UNTIL)
+        people = BulkPeople(client, screener.study, tmp_path / "export", wish, lambda _: local, local)
+        found = await people.select(frozenset({"Patient/deleted", "Patient/of-a-deleted-record"}), lambda *_: None)
+
+    assert found.patients == ["Patient/deleted", "Patient/of-a-deleted-record"]
+    assert (found.unread, server.asked("/fhir/files/2")) == ([], [])
