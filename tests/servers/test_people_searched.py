@@ -12,9 +12,11 @@ from time import monotonic
 import httpx
 import pytest
 
-from bench.online import Seen, hospital, seen
+from bench.online import hospital, seen
 from service.demo import charts
+from service.discovery.model import GONE, Found
 from service.eligibility.entry import entry_of
+from service.eligibility.results import NotScreened, Screening
 from service.fhir.read import Reader
 from service.hospital.client import FhirClient, Server
 from service.hospital.entry_search import EntrySearch, People
@@ -35,9 +37,17 @@ SSC = "https://trial-screening.example/fhir/CodeSystem/ssc"
 ALWAYS = 1_000  # times
 
 
+def patient_on(server: str, *, deleted: bool = False) -> str:
+    """Make a Patient, who may be gone again, and return the id."""
+    patient = str(httpx.post(f"{server}/Patient", json={"resourceType": "Patient"}).json()["id"])
+    if deleted:
+        httpx.delete(f"{server}/Patient/{patient}").raise_for_status()
+    return patient
+
+
 def panel_on(server: str) -> str:
     """Make somebody on the server with a skin score in a component, and return who that is."""
-    patient = httpx.post(f"{server}/Patient", json={"resourceType": "Patient"}).json()["id"]
+    patient = patient_on(server)
     score = {"code": {"coding": [{"system": SSC, "code": "mrss-total"}]}, "valueInteger": 20}
     panel = {
         "resourceType": "Observation",
@@ -82,6 +92,18 @@ async def test_a_code_in_a_component_is_found(server: str, lack: Fault) -> None:
     assert not [each for each in found.unread if each.startswith("Observation")]
 
 
+async def test_whom_the_server_does_not_hold_any_more_is_gone(server: str) -> None:
+    """Deleted, or never there; somebody who is there is screened."""
+    there, deleted = patient_on(server), patient_on(server, deleted=True)
+
+    _, found = await screened_on(server, [f"Patient/{each}" for each in (deleted, there, "nobody")])
+
+    results = {each.patient.removeprefix("Patient/"): each.judged.result for each in found if each.judged is not None}
+    gone = {each for each, result in results.items() if isinstance(result, NotScreened) and result.code == GONE}
+    assert gone == {deleted, "nobody"}
+    assert isinstance(results[there], Screening)
+
+
 @pytest.mark.slow
 async def test_a_type_that_is_down_ends_no_run(tmp_path: Path) -> None:
     """The others are searched, their people screened, the type is told of, and the command ends with 4."""
@@ -107,7 +129,9 @@ async def test_a_slow_server_is_asked_as_much_as_it_permits(batches: bool) -> No
     best = 0.0
     for _ in range(3):
         with hospital(pause, batches=batches) as base:
-            seconds, told = await screened_on(base, [f"Patient/{number}" for number in range(count)])
+            seconds, found = await screened_on(base, [f"Patient/{number}" for number in range(count)])
+            told = seen(base)
+        assert [each.error for each in found] == [None] * count
         assert told.most == 4
         best = max(best, told.busy / (seconds * told.most))
         if best >= 0.9:
@@ -115,8 +139,8 @@ async def test_a_slow_server_is_asked_as_much_as_it_permits(batches: bool) -> No
     pytest.fail(f"only {best:.0%} of what is permitted was used")
 
 
-async def screened_on(base: str, patients: list[str]) -> tuple[float, Seen]:
-    """Screen people; return the seconds that took, and what the server saw."""
+async def screened_on(base: str, patients: list[str]) -> tuple[float, list[Found]]:
+    """Screen people; return the seconds that took, and their ends."""
     study = shipped_study()
     plan = plan_for(study, VOCABULARY)
     async with FhirClient(Server(base=base)) as client:
@@ -128,7 +152,5 @@ async def screened_on(base: str, patients: list[str]) -> tuple[float, Seen]:
         screener = Screener(study, Reader(study.lexicon, VOCABULARY, server=base), Charts())
         people = RestPeople(screener, client, VOCABULARY, since=None)
         start = monotonic()
-        errors = [each.error async for each in people.screened(patients, date(2026, 11, 23), lambda *_: None)]
-        seconds = monotonic() - start
-    assert errors == [None] * len(patients)
-    return seconds, seen(base)
+        found = [each async for each in people.screened(patients, date(2026, 11, 23), lambda *_: None)]
+        return monotonic() - start, found
