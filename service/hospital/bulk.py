@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,14 +28,9 @@ from service.hospital.searches import keeps
 from service.hospital.transport import Reply
 from service.retry_after import retry_after
 
-_KICK_OFF = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
-_POLL = {"Accept": "application/json", "Cache-Control": "no-cache"}
-_BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-_NOT_YET = _BUSY | {HTTPStatus.ACCEPTED, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
-_HOUR = 3600.0  # seconds that a server may be too busy to begin
-_LONGEST = 900.0  # seconds between two looks
+_BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_HOUR, _DAY = 3600.0, 24 * 3600.0
 _SETTLE = 5.0  # seconds: a small export is there then, and whoever looks earlier may be told to wait for minutes
-_PATIENCE = 24 * 3600.0  # seconds that an export may take
 
 log = structlog.get_logger()
 
@@ -62,6 +58,35 @@ class _State(msgspec.Struct):
     done: bool = False
     until: datetime | None = None
     unread: list[str] = []
+
+
+class _Question(NamedTuple):
+    """What is asked again until there is an answer."""
+
+    what: str
+    headers: Mapping[str, str]
+    passing: Collection[int]  # statuses that are none
+    trouble: type[TryLater]  # what may pass as well, within an hour
+    longest: float  # seconds between two askings
+    in_all: float  # seconds
+
+
+_START = _Question(
+    "start of an export",
+    {"Accept": "application/fhir+json", "Prefer": "respond-async"},
+    _BUSY,
+    Paused,  # it asked for a rest; a server that cannot be reached is not waited for
+    inf,
+    _HOUR,
+)
+_STATUS = _Question(
+    "status of an export",
+    {"Accept": "application/json", "Cache-Control": "no-cache"},
+    _BUSY | {HTTPStatus.ACCEPTED, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT},
+    TryLater,
+    900.0,
+    _DAY,
+)
 
 
 class Export:
@@ -135,11 +160,9 @@ class Export:
 
     async def _asked(self, params: list[tuple[str, str]]) -> str:
         place = "$export" if self._wish.group is None else f"Group/{self._wish.group}/$export"
-        what = "start of an export"
-        patience = Patience(self._sleep, in_all=_HOUR)
-        reply = await self._answer(f"{place}?{query(params)}", what, _KICK_OFF, _BUSY, patience)
+        reply = await self._answer(f"{place}?{query(params)}", _START)
         if reply.status != HTTPStatus.ACCEPTED:
-            raise self._refusal(reply, what)
+            raise self._refusal(reply, _START.what)
         poll = reply.headers.get("content-location")
         if not poll or not self._client.follows(poll):
             raise Never(
@@ -150,31 +173,30 @@ class Export:
 
     async def _manifest(self, poll: str) -> dict[str, Any]:
         """Wait until the export is there. Raises ``Refused`` with 404 or 410 where the server knows of none."""
-        what = "status of an export"
-        patience = Patience(self._sleep, longest=_LONGEST, in_all=_PATIENCE)
-        reply = await self._answer(poll, what, _POLL, _NOT_YET, patience)
+        reply = await self._answer(poll, _STATUS)
         if reply.status == HTTPStatus.OK:
             return self._read(reply)
         if reply.status == HTTPStatus.ACCEPTED:
             raise TryLater(f"{self._client.host} did not finish an export in a day.")
         if reply.status == HTTPStatus.INTERNAL_SERVER_ERROR:  # the export failed: another one may not
             self._kept.unlink(missing_ok=True)
-        raise self._refusal(reply, what)
+        raise self._refusal(reply, _STATUS.what)
 
-    async def _answer(
-        self, link: str, what: str, headers: Mapping[str, str], passing: Collection[int], patience: Patience
-    ) -> Reply:
-        """Ask until the status is none that is ``passing``, or the patience ends."""
+    async def _answer(self, link: str, question: _Question) -> Reply:
+        """Ask until there is an answer; return the last one where patience ends. Raises as ``FhirClient.call``."""
+        patience = Patience(self._sleep, longest=question.longest, in_all=question.in_all)
+        silence = Patience(self._sleep, in_all=_HOUR)
         while True:
             self._told("export", int(patience.waited), None)
             try:
-                reply = await self._client.call("GET", link, what, dict(headers))
-            except Paused as error:  # it has asked for a rest, or failed a moment ago
-                if not await patience.wait(error.retry_after):
+                reply = await self._client.call("GET", link, question.what, dict(question.headers))
+            except question.trouble as error:
+                if not await silence.wait(error.retry_after):
                     raise
                 continue
+            silence = Patience(self._sleep, in_all=_HOUR)
             wait = retry_after(reply.headers.get("retry-after"), datetime.now(UTC))
-            if reply.status not in passing or not await patience.wait(wait):
+            if reply.status not in question.passing or not await patience.wait(wait):
                 return reply
 
     async def _manifest_again(self, poll: str) -> dict[str, Any]:

@@ -26,8 +26,8 @@ from service.hospital.refusals import GONE
 from service.hospital.transport import Reply
 from service.retry_after import retry_after
 
-_ATTEMPTS = 5  # of one file, those left out before which the server asked to wait
-_HOUR = 3600.0  # seconds that are waited for one file
+_ATTEMPTS = 8  # in a row that brought nothing of a file, where the server did not ask to wait: four minutes
+_HOUR = 3600.0  # seconds that are waited for more of one file
 _HOPELESS = 10  # files in a row that a server does not give now: it is down
 _MANIFESTS = 100  # of which each has led to something
 _HOPS = 5
@@ -116,17 +116,18 @@ class Files:
         return problem
 
     async def _repeated(self, file: File, target: Path, *, token: bool) -> None:
-        patience, failures = Patience(self._sleep, first=2.0, in_all=_HOUR), 0
+        part, most = Part(target, self._room, self._progress), -1
         while True:
             try:
-                return await self._attempt(file, target, token=token)
+                return await self._attempt(file, part, token=token)
             except TryLater as error:
+                if part.there > most:
+                    most, failures, patience = part.there, 0, Patience(self._sleep, first=2.0, in_all=_HOUR)
                 failures += error.retry_after is None
                 if failures == _ATTEMPTS or not await patience.wait(error.retry_after):
                     raise
 
-    async def _attempt(self, file: File, target: Path, *, token: bool) -> None:
-        part = Part(target, self._room, self._progress)
+    async def _attempt(self, file: File, part: Part, *, token: bool) -> None:
         with part:
             reply = await self._reply(absolute(self._client.base, file.url), part, token=token)
         if reply.status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):

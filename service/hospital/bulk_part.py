@@ -76,6 +76,11 @@ class Part:
         self._room.leave(self)
         self._out.close()
 
+    @property
+    def there(self) -> int:
+        """How many bytes have come."""
+        return self._path.stat().st_size if self._path.exists() else 0
+
     def rest(self) -> dict[str, str]:
         """Return the headers that ask for what is not there yet, of the same file only (RFC 9110 § 13.1.5)."""
         at = self._out.tell()
@@ -100,7 +105,7 @@ class Part:
 
     def finish(self) -> None:
         """Make it the file, once it is closed. Raises ``TryLater`` where it is not whole."""
-        if self._size is not None and self._path.stat().st_size != self._size:
+        if self._size is not None and self.there != self._size:
             raise TryLater("only a part of it came")
         self._marked.unlink(missing_ok=True)
         self._path.replace(self._target)

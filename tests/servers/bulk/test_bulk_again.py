@@ -15,6 +15,7 @@ from tests.servers.exporting import (
     Answer,
     BrokenOff,
     Exporting,
+    Waits,
     export,
     files,
     manifest,
@@ -130,6 +131,21 @@ async def test_a_run_that_is_resumed_goes_on_with_a_file(server: Exporting, tmp_
 
     asked = [(each.headers.get("Range"), each.headers.get("If-Range")) for each in server.asked(FILE)]
     assert asked == [(None, None), ("bytes=20-", '"v1"'), ("bytes=30-", '"v1"')]
+    assert files(tmp_path / "export") == [body]
+
+
+async def test_a_file_may_come_in_many_parts(server: Exporting, tmp_path: Path) -> None:
+    """As long as each time more of it comes."""
+    body = ndjson(ONE, TWO)
+    server.exports(named(server, "/1"))
+    parts = [part(body, at, min(at + 2, len(body) - 1)) for at in range(20, len(body), 3)]
+    server.on(FILE, broken(body, '"v1"'), *parts)
+    waits = Waits()
+
+    assert (await export(server, tmp_path / "export", waits=waits)).unread == []
+
+    assert len(server.asked(FILE)) > 10
+    assert set(waits[1:]) == {2.0}
     assert files(tmp_path / "export") == [body]
 
 

@@ -79,6 +79,20 @@ async def test_a_rest_that_a_server_asks_for_ends_no_run(server: Exporting, tmp_
     assert told.count("export") > 2
 
 
+async def test_a_server_that_is_down_while_it_exports_is_asked_again(server: Exporting, tmp_path: Path) -> None:
+    """Hours of its work are not given up for a minute's restart; a start that is not answered ends the run at once."""
+    broken = Answer(200, b"{}", cut=1)
+    server.exports(manifest(), Answer(202), *[broken] * 4, Answer(202), *[broken] * 2)
+
+    assert (await export(server, tmp_path / "export")).unread == []
+    assert len(server.asked("/fhir/$export")) == 1
+
+    server.on("/fhir/$export", broken)
+    with pytest.raises(TryLater):
+        await export(server, tmp_path / "other")
+    assert len(server.asked("/fhir/$export")) == 3  # of which the client repeats one
+
+
 async def test_a_file_is_waited_for_as_often_as_the_server_asks(server: Exporting, tmp_path: Path) -> None:
     """For an hour in all; these are no failures."""
     server.exports(manifest(("Patient", f"{server.base}/files/1")))
