@@ -22,7 +22,10 @@ from service.population.bundles import BY_INDEX, Piece, Place, pieces
 from service.population.reading import named_in
 from service.population.scan import BLOCK, Hit, Sample, Scanner, Unit, lines
 
-_USUAL, _OTHER = 0, 1  # numbers of ``patterns.PATIENTS``
+# What is counted and not looked at, and what else a line holds that may concern people without referring to them.
+_COUNTED = (patterns.USUAL_PATIENTS, *patterns.SHARED)
+_SPECIAL = (*_COUNTED, patterns.OTHER_PATIENTS, *patterns.ESCAPED)
+_USUAL, _OTHER = 0, len(_COUNTED)  # their numbers
 _SOME = 100  # people of a unit told by name: they show what the ids of the source look like
 
 
@@ -47,6 +50,7 @@ class Look:
     named: set[str] = field(default_factory=set)  # by broken lines in which something was found
     some: set[str] = field(default_factory=set)
     fhir: bool = False
+    plain: bool = False  # nothing in it concerns people without referring to them
 
 
 @dataclass
@@ -60,22 +64,24 @@ class Looking:
 
     def __post_init__(self) -> None:
         codes = patterns.of_stems(self.lexicon.stems(self.concepts, COUNTED))
-        found = [*patterns.PATIENTS, *codes, *patterns.ESCAPED, *patterns.STUDIES]
-        self._database = patterns.compiled(found)
+        self._database = patterns.compiled([*_SPECIAL, *codes, *patterns.STUDIES])
 
     @cached_property
     def scanner(self) -> Scanner:
-        return Scanner([self._database], counted=_USUAL)
+        return Scanner([self._database], counted=range(len(_COUNTED)))
 
     def __call__(self, unit: Unit) -> Look:
         """Look at a unit; what cannot be read is left to the second pass, which tells of it."""
-        look, before = Look(), self.scanner.count
+        look = Look(plain=True)
+        self.scanner.counts.clear()
         try:
             for hit in self._texts(unit):
+                look.plain &= min(hit.patterns, default=len(_SPECIAL)) >= len(_SPECIAL)
                 self._look_at(hit, look)
         except ndjson.READ_ERRORS:
-            pass
-        look.people += self.scanner.count - before
+            look.plain = False
+        look.people += self.scanner.counts[_USUAL]
+        look.plain &= not self.scanner.counts.total()
         return look
 
     def _texts(self, unit: Unit) -> Iterator[Hit]:

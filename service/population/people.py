@@ -93,7 +93,8 @@ class LocalPeople:
             wanted = known | chosen(entry, looks)
             wanted |= members_of(self._screener.study.record.identifiers.values(), looks)
             people, some = sum(look.people for look in looks), set[str]().union(*(look.some for look in looks))
-            selected.fill(wanted, some, len(wanted) / max(people, 1), those, partial(told, "select"))
+            plain = [unit for unit, look in zip(selected.units, looks, strict=True) if look.plain]
+            selected.fill(wanted, some, len(wanted) / max(people, 1), those, partial(told, "select"), plain)
         if not any(look.fhir for look in looks) and self._sample.size:
             raise nothing_in("There is no FHIR JSON in the source.", "no-fhir", selected.unread)
         if not (people or some or selected.present) and self._sample.size:

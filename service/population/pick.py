@@ -21,6 +21,7 @@ from service.population.scan import BLOCK, Hit, Sample, Scanner, Unit, lines
 from service.population.shared import needed
 
 _MOST_PATTERNS = 20_000  # of people; beyond that every line is skimmed
+_MOST_REFERENCES = 2_000  # of people; beyond that the patterns of references are slower than the others
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -62,6 +63,7 @@ class Picking:
     folder: Path
     wanted: frozenset[str]
     others: Iterable[str]
+    plain: frozenset[Unit]  # in which nothing concerns these people without referring to them
     sample: Sample
     block: int = BLOCK
 
@@ -69,21 +71,26 @@ class Picking:
         if len(self.wanted) > _MOST_PATTERNS:
             self._databases = None
             return
-        people = patterns.of_people(self.wanted, self.others)
-        found = [*people, *patterns.SHARED, *patterns.ESCAPED]
-        self._databases = [patterns.compiled(found), patterns.compiled(patterns.BROKEN)]
+        found = [*patterns.of_people(self.wanted, self.others), *patterns.SHARED, *patterns.ESCAPED]
+        in_plain = found if len(self.wanted) > _MOST_REFERENCES else patterns.of_references(self.wanted, self.others)
+        self._databases = [patterns.compiled(each) for each in (found, in_plain, patterns.BROKEN)]
 
     @cached_property
-    def _scanner(self) -> Scanner | None:
-        return None if self._databases is None else Scanner(self._databases)
+    def _scanners(self) -> tuple[Scanner, Scanner] | None:
+        """Of any unit, and of a plain one."""
+        if self._databases is None:
+            return None
+        found, in_plain, broken = self._databases
+        return Scanner([found, broken]), Scanner([in_plain, broken])
 
     def __call__(self, unit: Unit) -> Picked:
         """Write the lines of a unit that are needed, and what became of it."""
         target, picked = written(unit, self.folder), Picked(set(), [])
+        scanner = None if self._scanners is None else self._scanners[unit in self.plain]
         if ndjson.kind_of(Path(unit.path)) == "ndjson":
             unfinished = target.with_name(f".{target.name}")
             with unfinished.open("wb") as out:
-                for line in self._needed(lines(unit, self._scanner, sample=self.sample, block=self.block), picked):
+                for line in self._needed(lines(unit, scanner, sample=self.sample, block=self.block), picked):
                     picked.size += out.write(line + b"\n")
             if picked.size:
                 unfinished.replace(target)

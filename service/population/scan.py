@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from io import BufferedIOBase
 from pathlib import Path
@@ -58,14 +59,14 @@ _WHOLE = Sample(BLOCK, 1)
 class Scanner:
     """Finds patterns in blocks of whole lines."""
 
-    def __init__(self, databases: Sequence[bytes], counted: int | None = None) -> None:
-        """Take compiled patterns; one of the first database may be only ``counted``."""
+    def __init__(self, databases: Sequence[bytes], counted: Collection[int] = ()) -> None:
+        """Take compiled patterns; those of the first database that are ``counted`` are not told of."""
         loaded = [hyperscan.loadb(each, hyperscan.HS_MODE_BLOCK) for each in databases]
         self._scans: list[Callable[..., object]] = [
             partial(each.scan, scratch=hyperscan.Scratch(each)) for each in loaded
         ]
         self._counted = counted
-        self.count = 0  # how often the pattern that is only counted was found
+        self.counts = Counter[int]()  # by pattern, how often
 
     def find(self, data: memoryview) -> list[tuple[int, int]]:
         """Return where matches end, in order, each with the number of its pattern (negative: of a later database)."""
@@ -76,8 +77,8 @@ class Scanner:
         return found
 
     def _note(self, found: list[tuple[int, int]], database: int, pattern: int, *match: int) -> None:
-        if pattern == self._counted and not database:
-            self.count += 1
+        if pattern in self._counted and not database:
+            self.counts[pattern] += 1
         else:
             found.append((match[1], -database or pattern))
 

@@ -75,10 +75,12 @@ class Selected:
         share: float,
         workers: Workers,
         told: Callable[[int], None],
+        plain: Iterable[Unit] = (),
     ) -> None:
         """Write the lines of these people, unless they are there. Raises ``TryLater`` where there is no room.
 
-        ``others`` are some people of the source, ``share`` what part of them all these may be, roughly.
+        ``others`` are some people of the source, ``share`` what part of them all these may be, roughly; in units that
+        are ``plain`` nothing concerns people without referring to them.
         """
         mark = self._mark()
         source = fingerprint(self.files, self.unit, self.sample)
@@ -94,7 +96,8 @@ class Selected:
         missing = [unit for unit, found in picked.items() if found is None]
         told(sum(unit.weight for unit in self.units if picked[unit] is not None))
         if missing:
-            picking = Picking(self.folder, frozenset(mark.people), tuple(others), self.sample, self.block)
+            people = frozenset(mark.people)
+            picking = Picking(self.folder, people, tuple(others), frozenset(plain), self.sample, self.block)
             for unit, found in zip(missing, workers.map(picking, missing), strict=True):
                 picked[unit] = found
                 told(unit.weight)
