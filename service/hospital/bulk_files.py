@@ -57,9 +57,9 @@ class Files:
         token = str(manifest.get("requiresAccessToken")).lower() == "true"  # also as text
         files, told = named_files(manifest, "output"), named_files(manifest, "error")
         self._leave_only({f"{file.name}{end}" for file in (*files, *told) for end in ("", ".part", ".mark")})
-        self._manifests, before = self._manifests + 1, self._bytes
+        self._manifests, before = self._manifests + 1, self._there()
         problems = await self._all([*files, *told], token=token)
-        led_on = self._manifests == 1 or (self._bytes > before and self._manifests < _MANIFESTS)
+        led_on = self._manifests == 1 or (self._there() > before and self._manifests < _MANIFESTS)
         if led_on and any(isinstance(each, Missing) for each in problems):
             raise Missing
         unread = [str(each) for each in problems]
@@ -69,6 +69,10 @@ class Files:
         unread += [f"the server tells of {errors} errors in the export" for errors in counted if errors]
         self._leave_only({file.name for file in files})
         return unread
+
+    def _there(self) -> int:
+        """Return how many bytes have come and stay, of whole files and parts."""
+        return sum(each.stat().st_size for each in self._folder.iterdir())
 
     def _leave_only(self, names: set[str]) -> None:
         """Delete what is of another export or known by nothing any more, and parts of files that were given up."""

@@ -93,6 +93,17 @@ async def test_links_may_expire_again_and_again(server: Exporting, tmp_path: Pat
     assert len(server.asked("/fhir/status/1")) == 3
 
 
+async def test_no_manifest_is_asked_for_in_vain_again_and_again(server: Exporting, tmp_path: Path) -> None:
+    """One file is gone for good; that another one breaks off at the same place each time leads to nothing."""
+    server.exports(named(server, "/1", "/2"))
+    answers = [each for _ in range(3) for each in (broken(ndjson(ONE, TWO), None), *[Answer(500)] * 7)]
+    server.on(SECOND, *answers)
+
+    assert len((await export(server, tmp_path / "export")).unread) == 2
+
+    assert len(server.asked("/fhir/status/1")) == 2
+
+
 async def test_a_file_that_a_manifest_names_twice_is_one(server: Exporting, tmp_path: Path) -> None:
     """Its records would count twice."""
     server.exports(named(server, "/1", "/1"))
