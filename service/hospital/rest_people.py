@@ -94,7 +94,21 @@ class RestPeople:
         finally:
             await cancelled(under_way)
         for patient in self._again:
-            yield await self._screened(patient, as_of, alone=True) or Found(patient, None, _TRY_LATER)
+            yield await self._alone(patient, as_of) or Found(patient, None, _TRY_LATER)
+
+    async def _alone(self, patient: str, as_of: date) -> Found | None:
+        """Screen somebody when nobody else is under way; ``None``: the server breaks on this very chart.
+
+        That a first look tells, which fails once: a whole chart that fails would have the server left in peace again.
+        """
+        await felt(self._client)
+        try:
+            await self._client.lent(self._client.server.credentials, attempts=1).read(patient)
+        except TryLater:
+            return None
+        except Never:  # what that means is found out again
+            pass
+        return await self._screened(patient, as_of, alone=True)
 
     async def _screened(self, patient: str, as_of: date, *, alone: bool = False) -> Found | None:
         """Return the result; ``None``: the server was left in peace meanwhile, so ``_again`` when others are done."""
@@ -105,7 +119,7 @@ class RestPeople:
             self._failures = 0
             return Found(patient, Judged(NotScreened(patient, error.code, str(error)), None))
         except TryLater as error:
-            if await self._paused(error) and not alone:
+            if not alone and await self._paused(error):
                 self._again.append(patient)
                 return None
             return Found(patient, None, _TRY_LATER)

@@ -12,9 +12,9 @@ from service.hospital.breaker import Breaker
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Repeat once and without pauses, and leave a server in peace for no longer than a test can wait."""
+    """Repeat once and without pauses, and leave a server in peace for longer than a chart takes, and not for half a minute."""
     sleep = asyncio.sleep
-    monkeypatch.setattr("service.hospital.transport.Breaker", partial(Breaker, seconds=0.01))
+    monkeypatch.setattr("service.hospital.transport.Breaker", partial(Breaker, seconds=0.2))
     monkeypatch.setattr("service.hospital.pulse.sleep", lambda seconds: sleep(seconds / 50))
     with stamina.set_testing(True, attempts=2, cap=True):
         yield

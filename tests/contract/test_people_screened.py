@@ -100,8 +100,15 @@ async def test_failures_in_a_row_end_no_run_of_a_server_that_is_up(respx_mock: r
 class Poisoned:
     """A server, without batches, that breaks on the charts of some people and knows of some that they are gone."""
 
-    def __init__(self, router: respx.MockRouter, poison: Sequence[str] = (), **gone: httpx.Response) -> None:
-        self.poison, self.gone = frozenset(poison), gone
+    def __init__(
+        self,
+        router: respx.MockRouter,
+        poison: Sequence[str] = (),
+        *,
+        in_searches: Sequence[str] = (),
+        **gone: httpx.Response,
+    ) -> None:
+        self.poison, self.in_searches, self.gone = frozenset(poison), frozenset(in_searches), gone
         self.now = self.most = 0
         router.post(BASE).respond(405)
         router.route(url__startswith=f"{BASE}/").mock(side_effect=self._answer)
@@ -114,7 +121,7 @@ class Poisoned:
         asked = dict(parse_qsl(request.content.decode() or query))
         patient = path if path.startswith("Patient/") else asked.get("patient", asked.get("subject", ""))
         patient = patient.removeprefix("Patient/")
-        if f"Patient/{patient}" in self.poison:
+        if f"Patient/{patient}" in (self.poison if path.startswith("Patient/") else self.poison | self.in_searches):
             return httpx.Response(503)
         if path.startswith("Patient/"):
             return self.gone.get(patient) or httpx.Response(200, json=record("Patient", patient))
@@ -146,6 +153,19 @@ async def test_charts_that_a_server_breaks_on_take_nobody_along(respx_mock: resp
     whole = [each.judged.result for patient, each in found.items() if patient not in poison and each.judged]
     assert len(whole) == 12
     assert not [result for result in whole if result.warnings]
+
+
+async def test_charts_that_come_in_part_leave_the_others_whole(respx_mock: respx.MockRouter) -> None:
+    """Where the server breaks on searches of some people, it is left in peace for all, and nobody else goes short."""
+    people = [f"Patient/{number}" for number in range(24)]
+    in_part = people[3:20:2]
+    Poisoned(respx_mock, in_searches=in_part)
+
+    found = await from_server(people)
+
+    assert {each.error for each in found.values()} == {None}
+    warned = {patient for patient, each in found.items() if each.judged and each.judged.result.warnings}
+    assert warned == set(in_part)
 
 
 OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "not-found"}]}
