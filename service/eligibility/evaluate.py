@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.eligibility.context import Context
 from service.eligibility.findings import Finding, Leaf, Node, Note
-from service.eligibility.plan import children, plan, untouched, walk
+from service.eligibility.plan import children, plan, untouched
 from service.eligibility.rules import AllOf, AnyOf, Judgement, LeafRule, Rule, Same
 from service.eligibility.truth import Truth, all_of, any_of, negate
 
@@ -45,7 +45,7 @@ def leaf(ctx: Context, rule: LeafRule) -> Leaf:
         planned = plan(ctx.study).leaves[id(rule)]
         verdict = planned.how(ctx, rule)
         if isinstance(rule, Judgement) and rule.evidence_of:
-            verdict = verdict._replace(sources=_with_evidence_of(ctx, rule, verdict.sources))
+            verdict = verdict._replace(sources=_with_evidence(ctx, rule, verdict.sources))
         notes = verdict.notes
         if rule.notes and verdict.truth is Truth.TRUE:
             notes = (*notes, *rule.notes)
@@ -58,10 +58,8 @@ def leaf(ctx: Context, rule: LeafRule) -> Leaf:
     return known  # type: ignore[return-value]
 
 
-def _with_evidence_of(ctx: Context, rule: Judgement, sources: tuple[str, ...]) -> tuple[str, ...]:
-    found = set(sources)
-    for name in rule.evidence_of:
-        for other in walk(plan(ctx.study).criteria[name].rule):
-            if isinstance(other, LeafRule) and not isinstance(other, Judgement):
-                found.update(leaf(ctx, other).sources)
-    return tuple(sorted(found))
+def _with_evidence(ctx: Context, rule: Judgement, sources: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the sources of a judgement and of the leaves that are its evidence; what nothing bears on has none."""
+    ready = plan(ctx.study)
+    touched = (other for other in ready.evidence[id(rule)] if not untouched(ctx, ready.rests[id(other)]))
+    return tuple(sorted({*sources, *(source for other in touched for source in leaf(ctx, other).sources)}))

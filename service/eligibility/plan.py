@@ -81,6 +81,7 @@ class Rests(NamedTuple):
     concepts: frozenset[str]
     person: bool
     declarations: bool
+    impossible: frozenset[str]  # genders that rule a state out
 
 
 class Plan(NamedTuple):
@@ -90,6 +91,7 @@ class Plan(NamedTuple):
     named: dict[str, Rule]
     criteria: dict[str, Criterion]
     rests: dict[int, Rests]  # by the identity of the rule
+    evidence: dict[int, list[LeafRule]]  # by the identity of a judgement: whose records it shows
     twice: frozenset[str]  # criteria that ask a leaf in more than one place
     signals: list[int]  # leaves that make a potential candidate worth a look
     untouched: dict[int, Any]  # by the identity of the rule: its finding where no record bears on it
@@ -101,7 +103,7 @@ def plan(study: Study) -> Plan:
     """Return the plan of a study."""
     criteria = {criterion.id: criterion for criterion in study.criteria}
     twice = frozenset(name for name, one in criteria.items() if any(isinstance(rule, Same) for rule in walk(one.rule)))
-    made = Plan({}, {}, criteria, {}, twice, [], {}, {})
+    made = Plan({}, {}, criteria, {}, {}, twice, [], {}, {})
     for criterion in study.criteria:
         for rule in walk(criterion.rule):
             if rule.id is not None:
@@ -111,6 +113,10 @@ def plan(study: Study) -> Plan:
                 made.leaves[id(rule)] = PlannedLeaf(rule, how, getattr(rule, notion), rule_text(rule))
                 if rule.signal:
                     made.signals.append(id(rule))
+            if isinstance(rule, Judgement):
+                others = [other for name in rule.evidence_of for other in walk(criteria[name].rule)]
+                asked = (other for other in others if isinstance(other, LeafRule))
+                made.evidence[id(rule)] = [other for other in asked if not isinstance(other, Judgement)]
     for criterion in study.criteria:
         for rule in walk(criterion.rule):
             made.rests[id(rule)] = _rests(study, made, rule)
@@ -121,14 +127,12 @@ def untouched(ctx: Context, rests: Rests) -> bool:
     """Whether nothing on record bears on a rule: it has the same finding in every such chart, on every day."""
     if ctx.on_record is None or rests.person or (rests.declarations and ctx.declared):
         return False
-    return rests.concepts.isdisjoint(ctx.on_record)
+    return rests.concepts.isdisjoint(ctx.on_record) and ctx.chart.person.gender not in rests.impossible
 
 
 def _rests(study: Study, made: Plan, root: Rule) -> Rests:
     rules = list(walk(root))
-    for rule in list(rules):
-        for name in rule.evidence_of if isinstance(rule, Judgement) else ():
-            rules += walk(made.criteria[name].rule)
+    rules += [other for rule in rules for other in made.evidence.get(id(rule), ())]
     rules += [made.named[rule.same_as] for rule in rules if isinstance(rule, Same)]
     names = {name for rule in rules for name in _strings(rule) if name in study.notions}
     concepts: set[str] = set()
@@ -138,8 +142,10 @@ def _rests(study: Study, made: Plan, root: Rule) -> Rests:
         concepts.update(name for part in (*notion.aliases, *notion.ratios) for name in _strings(part))
         more = {*notion.beside.values(), *_strings(notion.successor)}
         names |= {name for name in more if name in study.notions and name not in concepts}
-    person = any(isinstance(rule, Age | Sex | State) for rule in rules)
-    return Rests(frozenset(concepts), person, any(isinstance(rule, Consented | Covered | OtherStudy) for rule in rules))
+    person = any(isinstance(rule, Age | Sex) for rule in rules)
+    declarations = any(isinstance(rule, Consented | Covered | OtherStudy) for rule in rules)
+    impossible = frozenset(rule.impossible_sex for rule in rules if isinstance(rule, State) and rule.impossible_sex)
+    return Rests(frozenset(concepts), person, declarations, impossible)
 
 
 def _strings(part: object) -> Iterator[str]:

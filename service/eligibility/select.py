@@ -36,6 +36,8 @@ def select(ctx: Context, notion: Notion) -> Selection:
 
 
 def _select(ctx: Context, notion: Notion) -> Selection:
+    if notion.successor is None and notion.coded_by.isdisjoint(ctx.chart.readings):
+        return Selection((), *ctx.gap(notion))
     line = recent(ctx, notion)
     inside = _without_last_resort(line.inside, notion)
     succeeding = _successors(ctx, notion, inside)

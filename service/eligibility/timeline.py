@@ -63,8 +63,8 @@ def newest_older(ctx: Context, notion: Notion) -> list[Candidate]:
     """Return the newest of ``older``, and its equals, for a notion that has no value inside its window."""
     line = recent(ctx, notion)
     found = list(line.old)
-    for reading, extra in sorted(line.aged, key=lambda pair: _last_day(pair[0]), reverse=True):
-        if _last_day(reading) < _since(found):
+    for reading, extra in sorted(line.aged, key=lambda pair: last_day(pair[0]), reverse=True):
+        if last_day(reading) < since_newest(found):
             break
         converted = convert(ctx, notion, reading, extra)
         if isinstance(converted, Candidate):
@@ -73,15 +73,15 @@ def newest_older(ctx: Context, notion: Notion) -> list[Candidate]:
 
 
 def _recent(ctx: Context, notion: Notion) -> Timeline:
-    readings = _readings(ctx, notion)
+    readings = readings_of(ctx, notion)
     if len(readings) <= 1:
         return timeline(ctx, notion)
     line, units = Timeline([], [], [], [], [], [], []), set[object]()  # units that can be read
     since = notion.window.before(ctx.as_of).toordinal() if notion.window is not None else 0
-    for reading in sorted(readings, key=_last_day, reverse=True):
-        if reading.when is None or _last_day(reading) >= since:
+    for reading in newest_first(readings):
+        if reading.when is None or last_day(reading) >= since:
             _place(ctx, notion, line, reading)
-            since = max(since, _since(line.inside))
+            since = max(since, since_newest(line.inside))
             continue
         if _is_shown(notion, reading):
             line.hints.append(reading)
@@ -94,22 +94,29 @@ def _recent(ctx: Context, notion: Notion) -> Timeline:
     return line
 
 
-def _last_day(reading: Reading) -> int:
+def newest_first(readings: Sequence[Reading]) -> list[Reading]:
+    """Sort records by the last day that they can be of; undated ones come last."""
+    return sorted(readings, key=last_day, reverse=True)
+
+
+def last_day(reading: Reading) -> int:
+    """Return the last day, an ordinal, that a record can be of; 0 for an undated one."""
     return 0 if reading.when is None else reading.when.last.toordinal()
 
 
-def _since(candidates: Sequence[Candidate]) -> int:
+def since_newest(candidates: Sequence[Candidate]) -> int:
     """Return the day (an ordinal) before which no record can be the newest, whatever its date leaves open."""
     return max([c.when.first for c in candidates]).toordinal() - _OFFSETS if candidates else 0
 
 
-def _readings(ctx: Context, notion: Notion) -> list[Reading]:
+def readings_of(ctx: Context, notion: Notion) -> list[Reading]:
+    """Return the Observations of a notion's own concepts."""
     return [reading for concept in notion.concepts or (notion.id,) for reading in ctx.readings(concept)]
 
 
 def _timeline(ctx: Context, notion: Notion) -> Timeline:
     line = Timeline([], [], [], [], [], [], [])
-    for reading in _readings(ctx, notion):
+    for reading in readings_of(ctx, notion):
         _place(ctx, notion, line, reading)
     for alias in notion.aliases:
         extra = frozenset((alias.tag,)) if alias.tag else frozenset()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from service.eligibility.chart import Entry, Limits, Reading, Standing
 from service.eligibility.codes import Role
 from service.eligibility.moment import When
@@ -22,7 +24,7 @@ _METHODS = {"echo_procedure": "echo", "rhc_procedure": "catheter"}
 _OTHER_METHOD = "other-method"
 
 
-class Told(NamedTuple):
+class Told(Struct, frozen=True, gc=False):
     """What an Observation says for all its components."""
 
     source: str
@@ -34,7 +36,7 @@ class Told(NamedTuple):
     contested: bool = False
 
 
-class Content(NamedTuple):
+class Content(Struct, frozen=True, gc=False):
     """What stands in an Observation, or in one component."""
 
     value: Value = NO_VALUE
@@ -122,17 +124,18 @@ def _add_part(part: _Part, record: Record, told: Told) -> None:
 
 def add_readings(facts: Facts, found: Meanings, told: Told, content: Content) -> None:
     """Add what stands in an Observation or component under every concept that its code means."""
-    source, standing, when, told_tags, _, unreadable, contested = told
-    value, flags, limits, absent, unusable = content
-    quantity, boolean, coded, date, text, broken = value
+    value, flags = content.value, content.flags
+    quantity, coded, date = value.quantity, value.coded, value.date
     says_something = quantity is not None or date is not None or (flags and _is_spoken(flags))
+    unreadable = value.broken or told.unreadable
     for concept, role, tags, _ in found:
-        answer = value.answer(concept) if coded else boolean
-        says_nothing = not (says_something or answer is not None)
+        answer = value.answer(concept) if coded else value.boolean
+        unusable = content.unusable or not (says_something or answer is not None)
         facts.add_reading(
             Reading(
-                concept, role, tags | told_tags if told_tags else tags, source, standing, when, quantity, answer,
-                flags, limits, date, absent, text, unusable or says_nothing, broken or unreadable, contested,
+                concept, role, tags | told.tags if told.tags else tags, told.source, told.standing, told.when,
+                quantity, answer, flags, content.limits, date, content.absent, value.text, unusable, unreadable,
+                told.contested,
             )
         )  # fmt: skip
 

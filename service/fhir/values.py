@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from service.eligibility.chart import Limits, Quantity
 from service.eligibility.codes import Role
@@ -16,7 +18,7 @@ _NUMBERS = ("valueInteger", "valueDecimal")
 _SPOKEN = {Role.MATCH: "positive", Role.NEGATIVE: "negative"}
 
 
-class Value(NamedTuple):
+class Value(Struct, frozen=True, gc=False):
     """A value as far as it could be read."""
 
     quantity: Quantity | None = None  # which has its own text

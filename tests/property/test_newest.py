@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from service.eligibility import select as selecting
 from service.eligibility.candidate import newest
 from service.eligibility.context import Context
+from service.eligibility.leaves import pair as pairing
+from service.eligibility.plan import plan
+from service.eligibility.rules import Pair
 from service.eligibility.timeline import newest_older, older, timeline
-from tests.builders import Resource, observation
+from tests.builders import Resource, observation, panel
 from tests.readings import chart_of
 from tests.verdicts import AS_OF, shipped_study
 
@@ -22,6 +25,7 @@ _CODES = {
     "lvef": ("18043-0", "%"),
     "mrss": ("mrss-total", "{score}"),
 }
+_PANEL, _FIRST, _SECOND = "85354-9", "8480-6", "8462-4"
 _OFFSETS = ("-12:00", "Z", "+01:00", "+14:00")
 
 
@@ -65,3 +69,30 @@ def test_the_newest_value_needs_no_look_at_far_older_ones(
     assert set(one.warnings) == set(other.warnings)
     if not chosen.group:
         assert newest_older(one, notion) == newest(other, older(other, notion))
+
+
+@st.composite
+def _pressures(draw: st.DrawFn) -> list[Resource]:
+    """Both values in one record, one of them, or each in a record of its own at one time; some not to be used."""
+    value = st.sampled_from(["139 mm[Hg]", "75 mm[Hg]", "161 mm[Hg]", "> 150 mm[Hg]", "9000 mm[Hg]", "7 furlongs"])
+    both = st.builds(
+        lambda first, second, when, status: panel(_PANEL, {_FIRST: first, _SECOND: second}, when, status=status),
+        value, value, _moments(), st.sampled_from(["final", "final", "amended", "preliminary"]),
+    )  # fmt: skip
+    one = st.builds(observation, st.sampled_from([_FIRST, _SECOND]), value, _moments())
+    return draw(st.lists(both | both | one, max_size=8))
+
+
+@given(_pressures())
+def test_the_newest_pair_needs_no_look_at_far_older_ones(records: list[Resource]) -> None:
+    """Looking no further back than it must, a pair has the same verdict, evidence and warnings."""
+    study, as_of = shipped_study(), date.fromisoformat(AS_OF)
+    (rule,) = (leaf.rule for leaf in plan(study).leaves.values() if isinstance(leaf.rule, Pair))
+    one, other = (Context(study, chart_of(*records), as_of) for _ in range(2))
+
+    found = pairing.pair(one, rule)
+    with patch.object(pairing, "since_newest", lambda _: 0):
+        whole = pairing.pair(other, rule)
+
+    assert found == whole
+    assert set(one.warnings) == set(other.warnings)

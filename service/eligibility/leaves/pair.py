@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from typing import NamedTuple
 
-from service.eligibility.candidate import UNDATED, Candidate, convert, newest
+from service.eligibility.candidate import UNDATED, Candidate, convert, factor_of, newest
 from service.eligibility.chart import Reading
 from service.eligibility.codes import Role
 from service.eligibility.context import Context
@@ -17,7 +17,7 @@ from service.eligibility.quantity import Interval
 from service.eligibility.rules import Pair, PairLimits
 from service.eligibility.select import newest_unusable
 from service.eligibility.show import interval_text
-from service.eligibility.timeline import may_fit
+from service.eligibility.timeline import last_day, may_fit, newest_first, readings_of, since_newest
 from service.eligibility.truth import Truth
 
 _PAIR = 2
@@ -33,7 +33,7 @@ class _Side(NamedTuple):
 def pair(ctx: Context, rule: Pair) -> Verdict:
     """Return false where the newest pair is below both limits, else a question to a person."""
     notion = ctx.study.notions[rule.pair]
-    first, second = _side(ctx, rule, rule.first), _side(ctx, rule, rule.second)
+    first, second = _sides(ctx, rule, notion)
     pairs = _pairs(first.values, second.values)
     inside = [p for p in pairs if _fits(ctx, notion, p) is True]
     top = newest(ctx, inside)
@@ -64,19 +64,29 @@ def _fits(ctx: Context, notion: Notion, candidate: Candidate) -> bool | None:
     return notion.window is None or ctx.within(candidate.when, notion.window)
 
 
-def _side(ctx: Context, rule: Pair, tag: str) -> _Side:
-    plausible = rule.first_plausible if tag == rule.first else rule.second_plausible
-    notion = ctx.study.notions[rule.pair]
-    side = _Side([], [])
-    for concept in notion.concepts or (notion.id,):
-        for reading in ctx.readings(concept):
-            if tag in reading.tags and reading.role is Role.MATCH:
-                converted = convert(ctx, notion, reading, plausible=plausible)
-                if isinstance(converted, Candidate):
-                    side.values.append(converted)
-                else:
-                    side.unusable.append((reading, converted))
-    return side
+def _sides(ctx: Context, rule: Pair, notion: Notion) -> tuple[_Side, _Side]:
+    """Read the values of both sides, the newest first, as far back as one counts beside a newer pair of one record."""
+    asked = [
+        (reading, tag, plausible)
+        for reading in newest_first(readings_of(ctx, notion))
+        if reading.role is Role.MATCH
+        for tag, plausible in ((rule.first, rule.first_plausible), (rule.second, rule.second_plausible))
+        if tag in reading.tags
+    ]
+    sides = {rule.first: _Side([], []), rule.second: _Side([], [])}
+    since, tag_of = 0, dict[str, str]()  # by record, the side of which it has a value
+    for reading, tag, plausible in asked:
+        if reading.when is not None and last_day(reading) < since:
+            factor_of(ctx, notion, reading)  # which says when the unit is not known
+            continue
+        converted = convert(ctx, notion, reading, plausible=plausible)
+        if isinstance(converted, Candidate):
+            sides[tag].values.append(converted)
+            if tag_of.setdefault(reading.source, tag) != tag:
+                since = max(since, since_newest([converted]))
+        else:
+            sides[tag].unusable.append((reading, converted))
+    return sides[rule.first], sides[rule.second]
 
 
 def _pairs(firsts: Sequence[Candidate], seconds: Sequence[Candidate]) -> list[Candidate]:
