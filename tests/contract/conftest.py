@@ -12,7 +12,7 @@ from service.hospital.breaker import Breaker
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Repeat once and without pauses, and leave a server in peace for longer than a chart takes, and not for half a minute."""
+    """Repeat once and without pauses; a server is left in peace for longer than a chart takes, no half minute."""
     sleep = asyncio.sleep
     monkeypatch.setattr("service.hospital.transport.Breaker", partial(Breaker, seconds=0.2))
     monkeypatch.setattr("service.hospital.pulse.sleep", lambda seconds: sleep(seconds / 50))
