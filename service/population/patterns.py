@@ -28,7 +28,7 @@ ESCAPED = (
 # Patients are many: lines that begin as theirs usually do are only counted, any other that may be of one is parsed.
 USUAL_PATIENT = b'{"resourceType":"Patient"'
 USUAL_PATIENTS = rb'(?:^|\n)\{"resourceType":"Patient"'
-OTHER_PATIENTS = rb'(?:[^{]|[^\n]\{)"resourceType"\s*:\s*"Patient"|"resourceType"\s*(?:\s:|:\s)\s*"Patient"'
+OTHER_PATIENTS = rb'(?:(?:[^{]|[^\n]\{)"resourceType":|\s:?)"Patient"'  # whose only literals are of Patients
 STUDIES = (rb'"ResearchSubject"', rb'"ResearchStudy"')
 SHARED = (rb'Medication"', rb'OperationOutcome"', rb'"Bundle"', rb"ResearchSubject", rb'ResearchStudy"')
 # A line that does not begin or does not end as an object does is broken; so is the next where that cannot be told.
