@@ -112,13 +112,15 @@ def show(costs: dict[str, Cost], number: int, size: int) -> None:
 
 
 def run(tool: str, folder: Path) -> tuple[Cost, bytes]:
-    """Run a tool over an export, as if for the first time; return what it costs, and its documents or people."""
-    with TemporaryDirectory(dir=folder.parent) as home:
-        out, results = Path(home) / "out", Path(home) / "results"
-        # Installed programs are compiled; the comparison, which comes first, compiles ours.
+    """Run a tool over an export, as on any night but the first; return what it costs, and its documents or people."""
+    home = folder.parent / "home"  # in which the comparison, which comes first, makes the store
+    home.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent) as scratch:
+        out, results = Path(scratch) / "out", Path(scratch) / "results"
+        # Installed programs are compiled; the comparison compiles ours.
         compiled = {"PYTHONPYCACHEPREFIX": str(folder.parent / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}
         with out.open("wb") as file:
-            cost = watched(command(tool, str(folder), str(results)), file, CANDOR_HOME=home, **compiled)
+            cost = watched(command(tool, str(folder), str(results)), file, CANDOR_HOME=str(home), **compiled)
         return cost, (results if results.exists() else out).read_bytes()
 
 
