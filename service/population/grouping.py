@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from itertools import groupby
+from mmap import mmap
 from operator import attrgetter
 
 from service.population.bundles import Piece
@@ -27,7 +28,7 @@ class Seen:
 
     def __init__(self) -> None:
         """Start with nobody; memory is taken as it is touched."""
-        self._bits = bytearray(1 << (_FILTER_BITS - 3))
+        self._bits = mmap(-1, 1 << (_FILTER_BITS - 3))
 
     def add(self, owner: str) -> bool:
         """Remember a patient; return whether it may have been seen before."""
