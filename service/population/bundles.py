@@ -31,6 +31,11 @@ class Place(NamedTuple):
     line: int | None  # None: the whole file; BY_INDEX: to be counted when it is asked for
     offset: int
 
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """What sorts places as they come in a source, of a file or of its blocks."""
+        return self.file, self.offset, self.line or 0
+
 
 class Piece(NamedTuple):
     """Records of one owner: a resource that is not decoded yet, or those of a Bundle."""

@@ -19,12 +19,12 @@ from service.fhir.lines import clean
 from service.fhir.references import contained, identifiers, local_name, reference_in, relative
 from service.population import ndjson, patterns
 from service.population.bundles import BY_INDEX, Piece, Place, pieces
-from service.population.reading import named_in
+from service.population.damage import BROKEN, GLUED, is_seen, named_in
 from service.population.scan import BLOCK, Hit, Sample, Scanner, Unit, lines
 
 # What is counted and not looked at, and what else a line holds that may concern people without referring to them.
 _COUNTED = (patterns.USUAL_PATIENTS, *patterns.SHARED)
-_SPECIAL = (*_COUNTED, patterns.OTHER_PATIENTS, *patterns.ESCAPED)
+_SPECIAL = (*_COUNTED, patterns.OTHER_PATIENTS, *patterns.ESCAPED, *GLUED)
 _USUAL, _OTHER = 0, len(_COUNTED)  # their numbers
 _SOME = 100  # people of a unit told by name: they show what the ids of the source look like
 
@@ -47,10 +47,10 @@ class Look:
     shown: dict[str, set[str]] = field(default_factory=dict)  # by owner, the concepts that count
     members: list[Member] = field(default_factory=list)
     studies: dict[str, frozenset[str]] = field(default_factory=dict)  # identifiers, by Type/id
-    named: set[str] = field(default_factory=set)  # by broken lines in which something was found
+    named: set[str] = field(default_factory=set)  # by broken lines in which something was found, or damage
     some: set[str] = field(default_factory=set)
     fhir: bool = False
-    plain: bool = False  # nothing in it concerns people without referring to them
+    plain: bool = False  # unbroken, and nothing in it concerns people without referring to them
 
 
 @dataclass
@@ -64,11 +64,12 @@ class Looking:
 
     def __post_init__(self) -> None:
         codes = patterns.of_stems(self.lexicon.stems(self.concepts, COUNTED))
-        self._database = patterns.compiled([*_SPECIAL, *codes, *patterns.STUDIES])
+        found = [*_SPECIAL, *codes, *patterns.STUDIES]
+        self._databases = [patterns.compiled(each) for each in (found, BROKEN)]
 
     @cached_property
     def scanner(self) -> Scanner:
-        return Scanner([self._database], counted=range(len(_COUNTED)))
+        return Scanner(self._databases, counted=range(len(_COUNTED)))
 
     def __call__(self, unit: Unit) -> Look:
         """Look at a unit; what cannot be read is left to the second pass, which tells of it."""
@@ -76,7 +77,7 @@ class Looking:
         self.scanner.counts.clear()
         try:
             for hit in self._texts(unit):
-                look.plain &= min(hit.patterns, default=len(_SPECIAL)) >= len(_SPECIAL)
+                look.plain &= not any(0 <= each < len(_SPECIAL) for each in hit.patterns)
                 self._look_at(hit, look)
         except ndjson.READ_ERRORS:
             look.plain = False
@@ -89,16 +90,20 @@ class Looking:
         if ndjson.kind_of(path) == "ndjson":
             yield from lines(unit, self.scanner, sample=self.sample, block=self.block)
         else:
-            yield Hit(0, ndjson.read_document(path), frozenset({-1}))
+            yield Hit(0, ndjson.read_document(path), frozenset({len(_SPECIAL)}))
 
     def _look_at(self, hit: Hit, look: Look) -> None:
-        data = clean(hit.data or b"", hit.offset)
-        if hit.data is None or not data:
+        if hit.data is None:
+            look.plain = False
             return
+        if not (data := clean(hit.data, hit.offset)):
+            return
+        found_in = {each for each in hit.patterns if each >= 0}  # not what only may be broken
         try:
             found = pieces(data, Place(0, BY_INDEX, hit.offset))
         except NotFhirError:
-            look.named |= named_in(data) if hit.patterns else set()
+            look.plain = False
+            look.named |= named_in(data) if found_in or is_seen(data) else set()
             return
         look.fhir = True
         counted, in_sample = hit.data.startswith(patterns.USUAL_PATIENT), self.sample.meets(hit.offset, 1)
@@ -106,7 +111,7 @@ class Looking:
             if piece.owner and len(look.some) < _SOME:
                 look.some.add(piece.owner)
             look.people += piece.kind == "Patient" and bool(piece.owner) and not counted
-            if hit.patterns - {_OTHER} or piece.kind == "Bundle" or (in_sample and piece.kind == "Condition"):
+            if found_in - {_OTHER} or piece.kind == "Bundle" or (in_sample and piece.kind == "Condition"):
                 self.look_into(piece, look, in_sample=in_sample)
 
     def look_into(self, piece: Piece, look: Look, *, in_sample: bool) -> None:

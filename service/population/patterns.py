@@ -30,10 +30,10 @@ USUAL_PATIENT = b'{"resourceType":"Patient"'
 USUAL_PATIENTS = rb'(?:^|\n)\{"resourceType":"Patient"'
 OTHER_PATIENTS = rb'(?:(?:[^{]|[^\n]\{)"resourceType":|\s:?)"Patient"'  # whose only literals are of Patients
 STUDIES = (rb'"ResearchSubject"', rb'"ResearchStudy"')
-SHARED = (rb'Medication"', rb'OperationOutcome"', rb'"Bundle"', rb"ResearchSubject", rb'ResearchStudy"')
-# A line that does not begin or does not end as an object does is broken; so is the next where that cannot be told.
-BROKEN = (rb"[^}]\n", rb"\n[^{]")
+BUNDLE = rb'"Bundle"'  # in which people may be named in its own way
+SHARED = (rb'Medication"', rb'OperationOutcome"', BUNDLE, rb"ResearchSubject", rb'ResearchStudy"')
 
+MOST_PEOPLE = 20_000  # of more every line is skimmed
 _FEW = 300  # of fewer literals hyperscan makes a slower machine
 _LONGEST = 8000  # characters of a pattern; hyperscan takes twice as many
 

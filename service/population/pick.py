@@ -16,11 +16,11 @@ from service.errors import NotFhirError
 from service.fhir.lines import clean
 from service.population import ndjson, patterns
 from service.population.bundles import BY_INDEX, Piece, Place
+from service.population.damage import BROKEN, GLUED
 from service.population.reading import BROKEN_OFF, Reading
 from service.population.scan import BLOCK, Hit, Sample, Scanner, Unit, lines
 from service.population.shared import needed
 
-_MOST_PATTERNS = 20_000  # of people; beyond that every line is skimmed
 _MOST_REFERENCES = 2_000  # of people; beyond that the patterns of references are slower than the others
 
 
@@ -63,17 +63,17 @@ class Picking:
     folder: Path
     wanted: frozenset[str]
     others: Iterable[str]
-    plain: frozenset[Unit]  # in which nothing concerns these people without referring to them
+    plain: frozenset[Unit]  # unbroken, in which nothing concerns these people without referring to them
     sample: Sample
     block: int = BLOCK
 
     def __post_init__(self) -> None:
-        if len(self.wanted) > _MOST_PATTERNS:
+        if len(self.wanted) > patterns.MOST_PEOPLE:
             self._databases = None
             return
-        found = [*patterns.of_people(self.wanted, self.others), *patterns.SHARED, *patterns.ESCAPED]
+        found = [*patterns.of_people(self.wanted, self.others), *patterns.SHARED, *patterns.ESCAPED, *GLUED]
         in_plain = found if len(self.wanted) > _MOST_REFERENCES else patterns.of_references(self.wanted, self.others)
-        self._databases = [patterns.compiled(each) for each in (found, in_plain, patterns.BROKEN)]
+        self._databases = [patterns.compiled(each) for each in (found, in_plain, BROKEN)]
 
     @cached_property
     def _scanners(self) -> tuple[Scanner, Scanner] | None:
@@ -81,7 +81,7 @@ class Picking:
         if self._databases is None:
             return None
         found, in_plain, broken = self._databases
-        return Scanner([found, broken]), Scanner([in_plain, broken])
+        return Scanner([found, broken]), Scanner([in_plain])
 
     def __call__(self, unit: Unit) -> Picked:
         """Write the lines of a unit that are needed, and what became of it."""
@@ -104,7 +104,7 @@ class Picking:
         return picked
 
     def _needed(self, hits: Iterable[Hit], picked: Picked) -> Iterator[bytes]:
-        kept = list[Piece]()
+        kept, people = list[Piece](), None if self.sample.whole else self.wanted
         reading = Reading(keep=lambda piece: kept.append(piece) if needed(piece) else None)
         try:
             for hit in hits:
@@ -117,7 +117,9 @@ class Picking:
                     if any(mine) or kept or place in reading.unread:
                         yield data
                 picked.refused += [
-                    Refused(place.offset, why, hit.data is not None) for place, why in reading.unread.items()
+                    Refused(place.offset, lost.why, hit.data is not None)
+                    for place, lost in reading.unread.items()
+                    if lost.concerns(people)
                 ]
                 reading.unread.clear()
         except ndjson.READ_ERRORS:
@@ -133,7 +135,7 @@ class Picking:
         try:
             piece.records()
         except NotFhirError as error:  # what skimming passes over
-            reading.refuse(piece.place, str(error))
+            reading.refuse(piece.place, str(error), only=[piece.owner])
         return True
 
 

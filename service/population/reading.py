@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from service.errors import NotFhirError
 from service.fhir.references import Located
 from service.population.bundles import Piece, Place, names_nobody, pieces
+from service.population.damage import Lost, is_seen, is_torn, named_in
 from service.population.shared import Shared
 
 BROKEN_OFF = "The file cannot be read, or breaks off."
 TOO_LONG = "The line is longer than 64 MiB."
 _NAMES_NOBODY = "The record does not name its patient."
-_NAMED = re.compile(rb'"reference"\s*:\s*"[^"]*?\bPatient\\?/([^"/\\]+)')
 
 
 class PatientRecords(NamedTuple):
@@ -32,7 +31,7 @@ class Reading:
         """``anyones``: something was passed over already that may be of anybody. ``keep`` takes what is nobody's."""
         self.shared = Shared()
         self._keep = keep or self.shared.keep
-        self.unread: dict[Place, str] = {}  # why
+        self.unread: dict[Place, Lost] = {}
         self.withheld: set[str] = set()  # patients named by a line that could not be read
         self.anyones = anyones  # what could not be read may be anyone's: no absence decides
         self.fhir = False  # some of it was FHIR
@@ -47,8 +46,12 @@ class Reading:
         except NotFhirError as error:
             named = named_in(data)
             self.withheld |= named
-            # A line is of whom it names, a cut file also of those beyond the cut; whole JSON may be no chart at all.
-            self.refuse(place, str(error), anyones=error.code == "not-json" if place.line is None else not named)
+            # A line is of whom it names, unless others are lost in it; a cut file is also of those beyond the cut;
+            # whole JSON may be no chart at all.
+            of_line = place.line is not None
+            anyones = (not named or is_torn(data)) if of_line else error.code == "not-json"
+            only = named if of_line and not anyones and not is_seen(data) else ()
+            self.refuse(place, str(error), anyones=anyones, only=only)
             return []
         self.fhir = True
         return found
@@ -67,21 +70,16 @@ class Reading:
         """Return the records of one patient; all texts have to be looked at before."""
         resources: list[Located] = []
         incomplete = self.anyones or owner in self.withheld
-        for piece in found:
+        for piece in sorted(found, key=lambda each: each.place.order):  # however they were brought together
             try:
                 resources += piece.records()
             except NotFhirError as error:  # what skimming passes over, e.g. a number beyond all bounds
-                self.refuse(piece.place, str(error))
+                self.refuse(piece.place, str(error), only=[owner])
                 incomplete = True
         shared, lost = self.shared.given_to(resources)
         return PatientRecords(owner, resources + shared, incomplete or lost)
 
-    def refuse(self, place: Place, why: str, *, anyones: bool = False) -> None:
-        """Note what could not be read, and whether that may be of anybody."""
-        self.unread[place] = why
+    def refuse(self, place: Place, why: str, *, anyones: bool = False, only: Collection[str] = ()) -> None:
+        """Note what could not be read, whether that may be of anybody, and whom ``only`` it concerns (``Lost``)."""
+        self.unread[place] = Lost(why, frozenset(only))
         self.anyones |= anyones
-
-
-def named_in(data: bytes) -> set[str]:
-    """Return whom the references of a broken text name, as ``Patient/id``."""
-    return {f"Patient/{name.decode(errors='replace')}" for name in _NAMED.findall(data)}

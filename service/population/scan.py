@@ -43,6 +43,11 @@ class Sample(NamedTuple):
     size: int = BLOCK  # 0: nothing is
     every: int = 512
 
+    @property
+    def whole(self) -> bool:
+        """Whether everything is of the sample."""
+        return bool(self.size) and self.every == 1
+
     def meets(self, first: int, size: int) -> bool:
         """Whether a part of the sample is among these bytes."""
         return bool(self.size) and self.next(first) < first + size

@@ -44,7 +44,15 @@ class Source:
     @property
     def problems(self) -> list[Unread]:
         """What could not be read so far, in the order of the files."""
-        unread = {(place.file, self._line(place)): why for place, why in self._reading.unread.items()}
+        return self.problems_of(None)
+
+    def problems_of(self, people: frozenset[str] | None) -> list[Unread]:
+        """What of ``problems`` may concern these people, or shows its damage without being parsed (``Lost``)."""
+        unread = {
+            (place.file, self._line(place)): lost.why
+            for place, lost in self._reading.unread.items()
+            if lost.concerns(people)
+        }
         return self._passed_over + [
             Unread(str(self._files[file]), line, unread[file, line])
             for file, line in sorted(unread, key=lambda key: (key[0], key[1] or 0))

@@ -14,7 +14,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from service.eligibility.results import NotScreened
 from service.fhir.coverage import Tally, tally
 from service.population.bundles import Piece, Place
-from service.population.patterns import ESCAPED, compiled, of_people
+from service.population.patterns import BUNDLE, ESCAPED, MOST_PEOPLE, compiled, of_people
 from service.population.reading import Reading
 from service.population.scan import Scanner
 from service.screening.document import document, encode
@@ -23,7 +23,6 @@ from service.screening.ports import Pulled
 from service.spark.rows import Batches, Lines, heard, places_found, said
 from service.work.orders import PostOrder
 
-_MOST_PATTERNS = 20_000  # of people; of more every line is skimmed
 OWNER, ORDER = "owner", ("file", "start", "line")
 PICKED = "owner string, file int, start long, line int, certain boolean, decoded boolean, content binary"
 _TYPES = pa.schema([
@@ -71,9 +70,9 @@ def judge(batches: Batches, screener: Screener, reading: Reading, as_of: date) -
 @lru_cache(maxsize=1)  # a process on an executor works for many parts
 def _scanner(owners: frozenset[str], some: frozenset[str]) -> Scanner | None:
     """Return what finds lines that may be of these people; ``None``: they are too many."""
-    if len(owners) > _MOST_PATTERNS:
+    if len(owners) > MOST_PEOPLE:
         return None
-    return Scanner([compiled([*of_people(owners, some), *ESCAPED])])
+    return Scanner([compiled([*of_people(owners, some), BUNDLE, *ESCAPED])])
 
 
 def _row(piece: Piece) -> tuple[Any, ...]:

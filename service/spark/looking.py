@@ -12,7 +12,8 @@ from service.eligibility.codes import Lexicon
 from service.fhir.references import Located
 from service.population import look as local
 from service.population.bundles import Piece, Place
-from service.population.reading import Reading, named_in
+from service.population.damage import Lost, is_seen, named_in
+from service.population.reading import Reading
 from service.population.scan import Sample
 from service.population.shared import needed
 from service.spark.rows import Batches, Lines, places_found, said
@@ -40,7 +41,7 @@ class Look:
     present: set[str] = field(default_factory=set)  # of those who are wanted, who has a chart
     doubtful: set[str] = field(default_factory=set)  # who has records beside somebody else's: maybe no chart
     shared: list[tuple[Place, str, Located]] = field(default_factory=list)  # records that are nobody's, with their type
-    unread: dict[Place, str] = field(default_factory=dict)
+    unread: dict[Place, Lost] = field(default_factory=dict)
     withheld: set[str] = field(default_factory=set)
     anyones: bool = False
 
@@ -59,7 +60,7 @@ def look(batches: Batches, numbers: Mapping[str, int], wanted: Wanted) -> Batche
         found = places_found([data or b"" for _, data in texts], looking.scanner)
         for index, (place, data) in enumerate(texts):
             pieces = reading.pieces(data, place)
-            if not pieces and data and index in found:
+            if not pieces and data and (index in found or place.line is None or is_seen(data)):
                 held.named |= named_in(data)
             for piece in pieces:
                 _note(piece, wanted, seen, reading)

@@ -68,13 +68,15 @@ class SparkPeople:
         """
         looked = self._looked = await self._look(known, told)
         chosen = looked.chosen(self._screener.study)
+        everything = self._whole or entry_of(self._screener.study) is None
+        unread = looked.unread(None if everything else chosen | known)
         if doubtful := frozenset(chosen & looked.doubtful):
             again = await self._look(doubtful, told)
             chosen -= doubtful - again.present
         return Selection(
             seen=looked.people,
             patients=sorted(chosen | looked.present),
-            unread=[str(each) for each in looked.unread],
+            unread=[str(each) for each in unread],
             uncoded=Uncoded(looked.uncoded, looked.conditions, sampled=not self._whole),
         )
 

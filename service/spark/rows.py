@@ -51,10 +51,10 @@ class Lines:
 
 
 def places_found(texts: Sequence[bytes], scanner: Scanner) -> set[int]:
-    """Return in which of the texts a pattern is found."""
+    """Return in which of the texts a pattern of the first database is found."""
     ends = list(accumulate(len(text) + 1 for text in texts))
     with memoryview(b"\n".join([*texts, b""])) as joined:
-        return {bisect_left(ends, place) for place, _ in scanner.find(joined)}
+        return {bisect_left(ends, place) for place, pattern in scanner.find(joined) if pattern >= 0}
 
 
 def said(things: Iterable[object]) -> pa.RecordBatch:
