@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import date
 from functools import partial
@@ -31,6 +32,7 @@ T = TypeVar("T")
 Tell = Callable[[str, int], None]
 
 SAMPLE = BLOCK // 8  # bytes at the beginning of each file, and once in 512 MiB, that are counted line by line
+PROCESSES = max(2, min(os.cpu_count() or 2, 4))  # more of them wait for the disk
 _AT_ONCE = 16  # people judged before others have their turn
 log = structlog.get_logger()
 
@@ -47,7 +49,7 @@ class LocalPeople:
         work: Path,
         *,
         source: str | None = None,
-        processes: int = 2,
+        processes: int = PROCESSES,
         whole_count: bool = False,
         sample: int = SAMPLE,
         unit: int = UNIT,
