@@ -1,119 +1,134 @@
-"""`candor discover` killed with `kill -9` at any moment and resumed: the report has to be that of an undisturbed run.
+"""`candor discover` killed with `kill -9` at any moment and resumed: all has to be as after an undisturbed run.
 
-The whole by command: `python -m tests.crash.nights [KILLS]`, 50 by default.
+The whole by command: `python -m tests.crash.nights [KILLS] [PLACE ...]`, 50 kills by default at each of all places
+(`places.all_grounds`), three where starting takes long.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from service.demo import charts
-from tests.verdicts import as_json
+from tests.crash.places import Ground, Place, Posted, all_grounds
+from tests.servers.running import environment_of
 
 DAY = "2026-11-23"
 SHARE = 1.2  # of the time of an undisturbed run: some kills come when it has just ended
+SLOW = {"spark": 3}  # kills
+EACH = 4  # kills of one run
+STAGE = re.compile(rb"^candor: (\w+): \d", re.MULTILINE)
+VERSION = re.compile(r"/_history/[^\"/]+")  # a server gives other ones each time
 
 
-def export(folder: Path, copies: int) -> None:
-    """Write each sample chart so many times, as files of one type each."""
-    files: defaultdict[str, list[str]] = defaultdict(list)
-    for name, bundle in charts().items():
-        if name.startswith("08"):  # it says that records are missing, of whoever is in the folder
-            continue
-        text = as_json(bundle).decode()
-        (patient,) = (r["id"] for r in map(_resource, bundle["entry"]) if r["resourceType"] == "Patient")
-        for number in range(copies):
-            for entry in json.loads(text.replace(patient, f"{patient}-{number}"))["entry"]:
-                resource = _resource(entry)
-                files[resource["resourceType"]].append(json.dumps(resource))
-    folder.mkdir()
-    for kind, lines in files.items():
-        (folder / f"{kind}.ndjson").write_text("".join(f"{line}\n" for line in dict.fromkeys(lines)))
+class Night(NamedTuple):
+    """What a run leaves behind: its report, what is on the server, and files that should not be there any more."""
 
-
-def _resource(entry: dict[str, Any]) -> dict[str, Any]:
-    resource: dict[str, Any] = entry["resource"]
-    return resource
+    report: dict[str, Any]
+    posted: Posted
+    files: list[str]
 
 
 class Nights:
-    """Runs over one folder, each with a store of its own."""
+    """Runs at one place, each with a store of its own."""
 
-    def __init__(self, folder: Path, work: Path, seed: int) -> None:
-        self._folder, self._work, self._random = folder, work, random.Random(seed)  # noqa: S311 - no secret
-        self.kills = 0
-        began = time.monotonic()
-        self.undisturbed = self._finished(self._start("undisturbed"))
-        self.seconds = time.monotonic() - began
+    def __init__(self, ground: Ground, work: Path, seed: int) -> None:
+        self._ground, self._work, self._random = ground, work, random.Random(seed)  # noqa: S311 - no secret
+        self.killed_in: Counter[str] = Counter()
+        with ground() as place:
+            began = time.monotonic()
+            report = self._finished(self.start(place, "undisturbed"))
+            self.seconds = time.monotonic() - began
+            self.undisturbed = self._night(place, "undisturbed", report)
 
-    def disturbed(self, number: int, kills: int) -> dict[str, Any]:
-        """Kill a run up to so many times, resume it each time, and return its report."""
+    @property
+    def kills(self) -> int:
+        """How many runs were killed so far."""
+        return self.killed_in.total()
+
+    def disturbed(self, number: int, kills: int) -> Night:
+        """Kill a run up to so many times, resume it each time, and return what it leaves behind."""
         home = f"night-{number}"
-        for _ in range(kills):
-            process = self._start(home)
-            time.sleep(self._random.uniform(0.2, self.seconds * SHARE))
-            if process.poll() is None:
-                process.kill()
-                self.kills += 1
-                process.communicate()
-                if (report := self._last(home)) is None:
-                    continue
-                shutil.rmtree(self._work / home)  # it had ended, and was killed before it said so
-                return report
-            break  # it ended: what was asked for the next time would be another run
-        else:
-            process = self._start(home)
-        report = self._finished(process)
-        shutil.rmtree(self._work / home)
-        return report
+        with self._ground() as place:
+            for _ in range(kills):
+                process = self.start(place, home)
+                time.sleep(self._random.uniform(0.2, self.seconds * SHARE))
+                if process.poll() is not None:
+                    break  # it ended: what was asked for the next time would be another run
+                self._kill(process)
+                time.sleep(place.lease)
+                if (report := self._last(place, home)) is not None:  # it had ended, and was killed before it said so
+                    shutil.rmtree(self._work / home / "runs", ignore_errors=True)  # the next run does that
+                    return self._night(place, home, report)
+            else:
+                process = self.start(place, home)
+            return self._night(place, home, self._finished(process))
 
-    def _last(self, home: str) -> dict[str, Any] | None:
-        process = self._start(home, "--last")
-        printed, _ = process.communicate()
-        return _told(printed) if process.returncode in (0, 4) else None
-
-    def _start(self, home: str, *more: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "service", "discover", "--source", str(self._folder), "--as-of", DAY]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("CANDOR_")}
+    def start(self, place: Place, home: str, *more: str) -> subprocess.Popen[bytes]:
+        """Start or resume a run."""
         return subprocess.Popen(
-            [*command, "--resume", "--json", *more],
-            env=environment | {"CANDOR_HOME": str(self._work / home)},
+            [sys.executable, "-m", "service", "discover", "--as-of", DAY, "--resume", "--json", *place.options, *more],
+            env=environment_of({"HOME": str(self._work / home)} | place.settings),
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
 
-    def _finished(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+        process.kill()
+        _, said = process.communicate()
+        self.killed_in[(STAGE.findall(said) or [b"begin"])[-1].decode()] += 1
+
+    def _last(self, place: Place, home: str) -> dict[str, Any] | None:
+        process = self.start(place, home, "--last")
         printed, _ = process.communicate()
-        return _told(printed)
+        return told(printed) if process.returncode in (0, 4) else None
+
+    def _finished(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
+        printed, said = process.communicate()
+        assert process.returncode in (0, 4), said.decode()
+        return told(printed)
+
+    def _night(self, place: Place, home: str, report: dict[str, Any]) -> Night:
+        files = [
+            str(each.relative_to(self._work / home)) for each in (self._work / home).glob("*/**/*") if each.is_file()
+        ]
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._work / home)
+        return Night(report, place.posted(), files)
 
 
-def _told(printed: bytes) -> dict[str, Any]:
-    report: dict[str, Any] = json.loads(printed)
+def told(printed: bytes) -> dict[str, Any]:
+    """Return a report without what is another one's each time."""
+    report: dict[str, Any] = json.loads(VERSION.sub("", printed.decode()))
     return {name: value for name, value in report.items() if name not in ("run", "seconds")}
 
 
-def main(kills: int) -> bool:
-    """Kill so many times, and print what was found."""
-    wrong = rounds = 0
-    with tempfile.TemporaryDirectory() as work:
-        export(Path(work, "export"), copies=60)
-        nights = Nights(Path(work, "export"), Path(work), seed=kills)
-        while nights.kills < kills:
-            rounds += 1
-            wrong += nights.disturbed(rounds, 4) != nights.undisturbed
-    sys.stdout.write(f"{nights.kills} kills in {rounds} runs, {wrong} reports unlike that of an undisturbed run\n")
-    return wrong == 0
+def main(kills: int, *names: str) -> bool:
+    """Kill so many times at each place, and print what was found."""
+    good = True
+    with tempfile.TemporaryDirectory() as work, all_grounds(Path(work)) as grounds:
+        for name in names or grounds:
+            nights, rounds, wrong = Nights(grounds[name], Path(work), seed=kills), 0, 0
+            while nights.kills < min(kills, SLOW.get(name, kills)):
+                rounds += 1
+                wrong += nights.disturbed(rounds, EACH) != nights.undisturbed
+            where = ", ".join(f"{stage} {count}" for stage, count in sorted(nights.killed_in.items()))
+            sys.stdout.write(
+                f"{name}: {nights.kills} kills ({where}) in {rounds} runs, {wrong} unlike an undisturbed one\n"
+            )
+            sys.stdout.flush()
+            good = good and not wrong
+    return good
 
 
 if __name__ == "__main__":
-    sys.exit(not main(int(sys.argv[1]) if len(sys.argv) > 1 else 50))
+    sys.exit(not main(int(sys.argv[1]) if len(sys.argv) > 1 else 50, *sys.argv[2:]))

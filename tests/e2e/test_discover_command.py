@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.crash.nights import export
+from tests.crash.places import export
 from tests.e2e.conftest import Run
 from tests.e2e.test_command_line import Candor
 

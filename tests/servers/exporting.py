@@ -116,9 +116,9 @@ def whole(body: bytes) -> Answer:
 
 
 @contextmanager
-def exporting() -> Iterator[Exporting]:
+def exporting(kind: type[Exporting] = Exporting) -> Iterator[Exporting]:
     """Run one."""
-    played = Exporting()
+    played = kind()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -145,6 +145,8 @@ def exporting() -> Iterator[Exporting]:
                 if answer.held is not None:
                     answer.held.wait(10)
                 self.close_connection = self.close_connection or answer.cut is not None
+            except ConnectionError:  # whoever asked is gone
+                self.close_connection = True
             finally:
                 played.answered()
 

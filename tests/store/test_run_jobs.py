@@ -18,7 +18,7 @@ from service.work.failures import STRIKES
 from service.work.model import Filter, Kind
 from service.work.run import Jobs
 from service.work.worker import Worker
-from tests.crash.nights import export
+from tests.crash.places import export
 from tests.store.conftest import LEASE, Clock
 from tests.store.test_runs import DAY, STUDY
 from tests.verdicts import shipped_reader, shipped_study

@@ -119,7 +119,11 @@ function capabilities() {
 
 const server = createServer(async (request, response) => {
   const parts = [];
-  for await (const part of request) parts.push(part);
+  try {
+    for await (const part of request) parts.push(part);
+  } catch {
+    return; // whoever asked is gone
+  }
   const { status, body } = await inTurn(() => answer(request, Buffer.concat(parts).toString()))
     .catch((error) => outcome(normalizeOperationOutcome(error)));
   const headers = { "Content-Type": "application/fhir+json" };
