@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from service.errors import SettingError
 
+_FOLDER = "spark.candor.folder"  # tells that the application is ours, and where its files lie
 _LINES = 2_000  # in one Arrow batch, which holds 2 GiB at most
 _OURS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": str(_LINES),
@@ -31,14 +32,24 @@ _ALONE = {  # on this machine nobody else has business with it
 def session_for(given: SparkSession | None, master: str, work: Path | None) -> SparkSession:
     """Return a session with settings of its own in the Spark application that is given, submitted, or ours.
 
-    ``master`` and ``work``, where charts may lie meanwhile, count for one of ours, which stays as long as the process.
-    Raises ``SettingError``.
+    ``master`` and ``work``, where charts may lie meanwhile, count for one of ours, which stays as long as that folder
+    and the process. Raises ``SettingError``.
     """
+    if given is None:
+        _end_without_folder()
     running = given or SparkSession.getActiveSession()
     session = (running or _start(master, work)).newSession()
     for name, value in _OURS.items():
         session.conf.set(name, value)
     return session
+
+
+def _end_without_folder() -> None:
+    """End an application of ours whose folder went with its run: it has nowhere to write."""
+    context = SparkContext._active_spark_context  # noqa: SLF001 - there is no other way to ask
+    conf = context.getConf() if context is not None else None
+    if context is not None and conf is not None and (folder := conf.get(_FOLDER)) and not Path(folder).is_dir():
+        context.stop()
 
 
 def _start(master: str, work: Path | None) -> SparkSession:
@@ -51,7 +62,7 @@ def _start(master: str, work: Path | None) -> SparkSession:
         for name, value in _ALONE.items():
             builder = builder.config(name, value)
         if work is not None:
-            builder = builder.config("spark.local.dir", str(work))
+            builder = builder.config("spark.local.dir", str(work)).config(_FOLDER, str(work))
     try:
         return builder.getOrCreate()
     except Exception as error:  # noqa: BLE001 - Java's, and those of its absence
