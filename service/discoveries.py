@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -129,14 +128,16 @@ class Discoveries:
         return timedelta(seconds=self.settings.lease_seconds)
 
     async def write_results(self, run: Run, file: Path) -> None:
-        """Write the documents that a run found as NDJSON. Raises ``OSError``."""
+        """Write the documents of a run's people as NDJSON. Raises ``InputError`` where the file takes none."""
 
-        def lines(people: Iterable[Ended]) -> Iterator[bytes]:
-            return (encode(one.document) + b"\n" for one in people if one.found and one.document is not None)
+        def write(ended: Iterable[Ended], _: object) -> None:
+            with file.open("wb") as out:
+                out.writelines(encode(each.document) + b"\n" for each in ended if each.document is not None)
 
-        with file.open("wb") as out:
-            async for page in self.runs.ends(run):
-                await asyncio.to_thread(out.writelines, lines(page))
+        try:
+            await self.runs.told(run, write)
+        except OSError as error:
+            raise InputError(f"{file} cannot be written: {error.strerror}.", "results-unwritable") from None
 
     def _telling(self, screener: Screener, order: RunOrder) -> Screener:
         """Return what posts results: nothing is told of a run that is only tried."""
