@@ -19,14 +19,14 @@ import typer
 from service.config import Settings, load_settings
 from service.eligibility.study import Study
 from service.errors import InputError, TryLater
-from service.output import JsonLines
+from service.output import JsonLines, try_writing, writing
 from service.screening.patient import Screener, screening_day
 
 if TYPE_CHECKING:
     from service.discovery.model import RunOrder
     from service.discovery.ports import Told
 
-DONE, IN_PART = 0, 4
+DONE, IN_PART, STOPPED = 0, 4, 130
 SOURCES = ("rest", "bulk")
 _EVERY = 10.0  # seconds between two lines that tell of progress
 CALLER = "command line"
@@ -71,7 +71,7 @@ def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
         bool, typer.Option("--full", help="Look through everybody, not only through what changed since the last run.")
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Screen no more people than that.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Post nothing and keep no result: only report.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Post and keep no result: only report. A server is still told that charts were read.")] = False,
     count_all: Annotated[
         bool,
         typer.Option("--count-all", help="Count records without codes in the whole export, not in samples: slow."),
@@ -109,16 +109,28 @@ def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
         caller=CALLER,
         day_named=as_of is not None,
     )
+    for file in (page, results):
+        if file is not None:
+            try_writing(file)
+    unwritten: InputError | None = None  # the results: that is said when the report was shown
     if last:
         report = asyncio.run(_last(settings, order))
     else:
-        with progress() as told:
-            report = asyncio.run(_run(settings, screens, order, results, resume=resume, told=told))
+        try:
+            with progress() as told:
+                run = _run(settings, screens, order, results, resume=resume, told=told)
+                report, unwritten = asyncio.run(run)
+        except KeyboardInterrupt:
+            sys.stderr.write("candor: stopped; the same with --resume goes on where it was.\n")
+            raise typer.Exit(STOPPED) from None
+    _show(report, loaded, json=json)
     if page is not None:
         from service.discovery.page import write_page  # noqa: PLC0415
 
-        page.write_text(write_page(report, loaded, language.value), encoding="utf-8")
-    _show(report, loaded, json=json)
+        with writing(page):
+            page.write_text(write_page(report, loaded, language.value), encoding="utf-8")
+    if unwritten is not None:
+        raise unwritten
     raise typer.Exit(IN_PART if report["failed"] or report["unread"] else DONE)
 
 
@@ -132,7 +144,7 @@ def _folder(source: str) -> str:
 
 async def _run(
     settings: Settings, screens: Screener, order: RunOrder, results: Path | None, *, resume: bool, told: Told
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], InputError | None]:
     from service.discoveries import opened  # noqa: PLC0415
     from service.discovery.ports import RunLost, RunUnderWay  # noqa: PLC0415
     from service.store.store import open_store  # noqa: PLC0415
@@ -148,8 +160,12 @@ async def _run(
             if resume and run.id != id_:
                 sys.stderr.write(f"candor: the run that broke off was resumed, for {run.order.as_of}.\n")
             if results is not None:
-                await discoveries.write_results(run, results)
-    return report
+                try:
+                    with writing(results):
+                        await discoveries.write_results(run, results)
+                except InputError as error:
+                    return report, error
+    return report, None
 
 
 async def _last(settings: Settings, order: RunOrder) -> dict[str, Any]:
@@ -175,7 +191,7 @@ def _show(report: dict[str, Any], study: Study, *, json: bool) -> None:
 @contextmanager
 def progress() -> Iterator[Told]:
     """Show on stderr how far a run is: a bar on a terminal, else a line now and then."""
-    if sys.stdout.isatty() or not sys.stderr.isatty():
+    if not sys.stderr.isatty():
         yield _Lines()
         return
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
@@ -185,7 +201,8 @@ def progress() -> Iterator[Told]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TaskProgressColumn(show_speed=True),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=terminal.console(stderr=True), redirect_stdout=False) as bar:
@@ -193,8 +210,9 @@ def progress() -> Iterator[Told]:
 
         def told(stage: str, done: int, total: int | None) -> None:
             if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total)
-            bar.update(tasks[stage], completed=done, total=total)
+                tasks[stage] = bar.add_task(stage, total=total, rate="")
+            task = tasks[stage]
+            bar.update(task, completed=done, total=total, rate=TaskProgressColumn.render_speed(bar.tasks[task].speed))
 
         yield told
 
