@@ -71,7 +71,10 @@ def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
         bool, typer.Option("--full", help="Look through everybody, not only through what changed since the last run.")
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Screen no more people than that.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Post and keep no result: only report. A server is still told that charts were read.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Post and keep no result: only report. Reading is still recorded (AuditEvent)."),
+    ] = False,
     count_all: Annotated[
         bool,
         typer.Option("--count-all", help="Count records without codes in the whole export, not in samples: slow."),
@@ -109,28 +112,27 @@ def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
         caller=CALLER,
         day_named=as_of is not None,
     )
-    for file in (page, results):
-        if file is not None:
-            try_writing(file)
-    unwritten: InputError | None = None  # the results: that is said when the report was shown
+    for file in filter(None, (page, results)):
+        try_writing(file)
+    failed = list[InputError]()  # what is said when the report was shown
     if last:
         report = asyncio.run(_last(settings, order))
     else:
         try:
             with progress() as told:
                 run = _run(settings, screens, order, results, resume=resume, told=told)
-                report, unwritten = asyncio.run(run)
+                report, failed = asyncio.run(run)
         except KeyboardInterrupt:
             sys.stderr.write("candor: stopped; the same with --resume goes on where it was.\n")
             raise typer.Exit(STOPPED) from None
-    _show(report, loaded, json=json)
     if page is not None:
         from service.discovery.page import write_page  # noqa: PLC0415
 
-        with writing(page):
+        with writing(page, failed):
             page.write_text(write_page(report, loaded, language.value), encoding="utf-8")
-    if unwritten is not None:
-        raise unwritten
+    _show(report, loaded, json=json)
+    for error in failed:
+        raise error
     raise typer.Exit(IN_PART if report["failed"] or report["unread"] else DONE)
 
 
@@ -144,7 +146,7 @@ def _folder(source: str) -> str:
 
 async def _run(
     settings: Settings, screens: Screener, order: RunOrder, results: Path | None, *, resume: bool, told: Told
-) -> tuple[dict[str, Any], InputError | None]:
+) -> tuple[dict[str, Any], list[InputError]]:
     from service.discoveries import opened  # noqa: PLC0415
     from service.discovery.ports import RunLost, RunUnderWay  # noqa: PLC0415
     from service.store.store import open_store  # noqa: PLC0415
@@ -159,13 +161,11 @@ async def _run(
                 raise TryLater(str(error)) from None
             if resume and run.id != id_:
                 sys.stderr.write(f"candor: the run that broke off was resumed, for {run.order.as_of}.\n")
+            failed = list[InputError]()
             if results is not None:
-                try:
-                    with writing(results):
-                        await discoveries.write_results(run, results)
-                except InputError as error:
-                    return report, error
-    return report, None
+                with writing(results, failed):
+                    await discoveries.write_results(run, results)
+    return report, failed
 
 
 async def _last(settings: Settings, order: RunOrder) -> dict[str, Any]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
 from service.eligibility.results import NotScreened, Screening
+from service.errors import InputError
 from service.screening.document import Document, document, encode
 
 
@@ -41,6 +45,29 @@ class JsonLines:
 
     def end(self) -> None:
         """Nothing is left to say."""
+
+
+def try_writing(file: Path) -> None:
+    """Raise ``InputError`` where a file cannot be written, before work is done for it; what is in it stays."""
+    there = file.exists()
+    if there and not (file.is_file() or file.is_dir()):  # what reads a pipe takes the first end for the last
+        return
+    failed = list[InputError]()
+    with writing(file, failed):
+        file.open("ab").close()
+        if not there:
+            file.unlink()
+    for error in failed:
+        raise error
+
+
+@contextmanager
+def writing(file: Path, failed: list[InputError]) -> Iterator[None]:
+    """Write a file; where that fails, add the error."""
+    try:
+        yield
+    except OSError as error:
+        failed.append(InputError(f"{file} cannot be written: {error.strerror}.", "file-unwritable"))
 
 
 def drop_rest() -> None:
