@@ -67,6 +67,7 @@ class RunWanted(TypedDict, total=False):
     full: bool  # everybody, not only what changed since the last run
     limit: int  # screen no more people than that
     dry_run: bool  # post nothing, keep no result
+    key: str  # makes it the same request as an earlier one with this key; else each call is one of its own
 
 
 class Run(TypedDict):
@@ -133,9 +134,12 @@ class Candor(Calls):
                 return
 
     def start_run(self, **wanted: Unpack[RunWanted]) -> str:
-        """Have the whole hospital searched; return the run's id. One that is under way is ``Refused`` with 409."""
-        reply = self.send("POST", _RUNS, _encode(wanted), {"Content-Type": "application/json"})
-        id_: str = decode(reply.content)["id"]
+        """Have the whole hospital searched; return the run's id.
+
+        While another is under way it is ``Refused`` with 409, whose ``run`` is the other's id.
+        """
+        headers = _once(wanted.pop("key", None))
+        id_: str = decode(self.send("POST", _RUNS, _encode(wanted), headers).content)["id"]
         return id_
 
     def run(self, id_: str) -> Run:
@@ -161,10 +165,9 @@ class Candor(Calls):
 
     def ask(self, *, later: bool = False, **wanted: Unpack[Wanted]) -> Reply:
         """Ask for a screening; ``later``: the answer tells its id at once. Other answers are as openapi.yaml says."""
-        key, bundle = wanted.pop("key", None) or str(uuid4()), wanted.get("bundle")
+        headers, bundle = _once(wanted.pop("key", None)), wanted.get("bundle")
         if isinstance(bundle, bytes):
             wanted = wanted | {"bundle": msgspec.Raw(bundle.removeprefix(BYTE_ORDER_MARK))}
-        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         if later:
             headers["Prefer"] = "respond-async"
         return self.send("POST", _PATH, _encode(wanted), headers)
@@ -179,3 +182,8 @@ class Candor(Calls):
             self.pause(wait)
             reply = self.send("GET", f"{_PATH}/{decode(reply.content)['id']}")
         return reply.content
+
+
+def _once(key: str | None) -> dict[str, str]:
+    """Return the headers of a request that is done once, however often it is sent."""
+    return {"Content-Type": "application/json", "Idempotency-Key": key or str(uuid4())}

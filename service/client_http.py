@@ -30,9 +30,15 @@ Headers = Mapping[str, str]
 class Refused(CandorError):  # noqa: N818 - named for what the service did
     """The service answered that it will not: an HTTP ``status`` and a machine-readable ``code`` (openapi.yaml)."""
 
-    def __init__(self, status: int, code: str, detail: str, replaced_by: str | None = None) -> None:
-        """Keep what was answered; ``replaced_by`` is the record that is kept, with ``patient-replaced``."""
-        self.status, self.code, self.detail, self.replaced_by = status, code, detail, replaced_by
+    def __init__(
+        self, status: int, code: str, detail: str, replaced_by: str | None = None, run: str | None = None
+    ) -> None:
+        """Keep what was answered.
+
+        ``replaced_by`` is the record that is kept, with ``patient-replaced``; ``run`` the id of the other one, with
+        ``run-under-way``.
+        """
+        self.status, self.code, self.detail, self.replaced_by, self.run = status, code, detail, replaced_by, run
         super().__init__(f"the service answered {status} {code}: {detail}")
 
 
@@ -145,7 +151,8 @@ def _read(response: requests.Response) -> Reply:
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         raise Never(f"The service answered with a redirect (HTTP {status}), which is not followed: name its own URL.")
     told = _problem(response)
-    raise Refused(status, told.get("code", "unknown"), told.get("detail", ""), told.get("replaced_by"))
+    members = {"replaced_by": told.get("replaced_by"), "run": told.get("run")}
+    raise Refused(status, told.get("code", "unknown"), told.get("detail", ""), **members)
 
 
 def decode(content: bytes) -> Any:

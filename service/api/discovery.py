@@ -15,6 +15,7 @@ from service.api.answers import MEDIA_TYPE, is_id
 from service.api.bodies import misnamed, parse, read_json
 from service.api.problems import Problem, described
 from service.api.service import Service, TheService
+from service.api.wishes import KEY, read_wish
 from service.discovery.door import RunDoor
 from service.discovery.model import Run, RunOrder, RunState
 from service.screening.patient import screening_day
@@ -65,7 +66,10 @@ _decoder = msgspec.json.Decoder(RunRequest)
             HTTPStatus.SERVICE_UNAVAILABLE,
         ),
         409: {
-            "description": "A run of this study is under way (`run-under-way`), or no hospital server is configured.",
+            "description": (
+                "A run of this study is under way (`run-under-way`: `run` names it), no hospital server is configured, "
+                "or the `Idempotency-Key` came with another body before."
+            ),
             "content": described(HTTPStatus.CONFLICT)[409]["content"],
         },
     },
@@ -73,14 +77,17 @@ _decoder = msgspec.json.Decoder(RunRequest)
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/RunRequest"}}},
-        }
+        },
+        "parameters": [KEY],
     },
 )
 async def start(request: Request, service: TheService, caller: MayRun) -> Response:
     """Find everybody who might qualify, screen them, and post what changed.
 
     One run of a study at a time. It survives a stop of the service: it goes on where it was.
+    With an `Idempotency-Key` it is begun once, however often it is asked for.
     """
+    wish = read_wish(request)
     body = await read_json(request, service.limits.body_bytes, service.limits.body_seconds)
     wanted = _decode(body)
     order = RunOrder(
@@ -93,7 +100,7 @@ async def start(request: Request, service: TheService, caller: MayRun) -> Respon
         caller=caller.name,
         day_named=wanted.as_of is not None,
     )
-    id_ = await _door(service).start(order)
+    id_ = await _door(service).start(order, wish.key_of(caller.name, b"runs\n" + body))
     headers = {"Location": f"/api/v1/discovery-runs/{id_}", "Retry-After": str(RETRY_AFTER)}
     return Response(msgspec.json.encode({"id": id_}), HTTPStatus.ACCEPTED, headers, MEDIA_TYPE)
 

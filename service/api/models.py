@@ -32,6 +32,7 @@ class Problem(Shape):
     code: str = Field(description="The machine-readable kind of error.")
     detail: str
     replaced_by: str | None = Field(None, description="With `patient-replaced`: the record that is kept.")
+    run: str | None = Field(None, description="With `run-under-way`: the id of that run.")
 
 
 class ScreeningRequest(Model):

@@ -5,6 +5,7 @@ They repeat nothing that was sent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -68,7 +69,7 @@ log = structlog.get_logger()
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word
-    """An answer that is an error; ``replaced_by`` is an extension member, ``challenge`` what WWW-Authenticate says."""
+    """An answer that is an error; ``extension``: further members; ``challenge``: what WWW-Authenticate says."""
 
     def __init__(
         self,
@@ -77,12 +78,12 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
         detail: str,
         *,
         retry_after: float | None = None,
-        replaced_by: str | None = None,
+        extension: Mapping[str, str | None] | None = None,
         challenge: str | None = None,
     ) -> None:
         """Keep what the answer says."""
         self.status, self.code, self.detail = status, code, detail
-        self.retry_after, self.replaced_by, self.challenge = retry_after, replaced_by, challenge
+        self.retry_after, self.extension, self.challenge = retry_after, extension or {}, challenge
         super().__init__(code)
 
     def response(self, path: str) -> Response:
@@ -98,15 +99,14 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
                 msgspec.json.encode(write_error(self.code, self.detail)), int(self.status), headers, outcome
             )
         content = {"title": self.status.phrase, "status": int(self.status), "code": self.code, "detail": self.detail}
-        if self.replaced_by is not None:
-            content["replaced_by"] = self.replaced_by
+        content |= {name: value for name, value in self.extension.items() if value is not None}
         return Response(msgspec.json.encode(content), int(self.status), headers, MEDIA_TYPE)
 
 
 def not_screened(result: NotScreened) -> Problem:
     """Return the error that stands in place of one patient's result."""
     status = STATUS_OF_CODE.get(result.code, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return Problem(status, result.code, result.detail, replaced_by=result.replaced_by)
+    return Problem(status, result.code, result.detail, extension={"replaced_by": result.replaced_by})
 
 
 def _problem_of(error: Exception) -> Problem:
@@ -121,7 +121,8 @@ def _problem_of(error: Exception) -> Problem:
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "hospital-server-down", str(error), retry_after=retry_after)
         case Never() | QueueFull() | KeyTaken() | RunUnderWay() | StoreDown() | Untrusted() | DataMissing():
             _, status, code, wait = next(told for told in _TOLD if isinstance(error, told[0]))
-            return Problem(status, code, str(error), retry_after=wait)
+            extension = {"run": error.run} if isinstance(error, RunUnderWay) else None
+            return Problem(status, code, str(error), retry_after=wait, extension=extension)
         case HTTPException():
             status = HTTPStatus(error.status_code)
             return Problem(status, CODE_OF_STATUS.get(status, "refused"), f"{status.description or status.phrase}.")

@@ -14,6 +14,12 @@ from service.work.model import Key
 _KEY_LENGTH = 255
 
 # What OpenAPI says of the headers.
+KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The same key with the same body gives the same screening or run, for seven days.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": _KEY_LENGTH, "pattern": "^[!-~]+$"},
+}
 WISHES: list[dict[str, Any]] = [
     {
         "name": "Prefer",
@@ -21,12 +27,7 @@ WISHES: list[dict[str, Any]] = [
         "description": "`respond-async` (RFC 7240): answered as soon as the request is kept.",
         "schema": {"type": "string"},
     },
-    {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "The same key with the same body gives the same screening, for seven days.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": _KEY_LENGTH, "pattern": "^[!-~]+$"},
-    },
+    KEY,
 ]
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from service.discovery.model import Run, RunOrder
 from service.errors import InputError
-from service.work.model import Kind, NewJob
+from service.work.model import Key, Kind, NewJob
 
 _encode = msgspec.json.encode
 read_order = msgspec.json.Decoder(RunOrder).decode
@@ -21,8 +21,11 @@ read_order = msgspec.json.Decoder(RunOrder).decode
 class Queue(Protocol):
     """Where runs wait. Every method may raise ``StoreDown``."""
 
-    async def queue(self, id_: str, order: RunOrder, job: NewJob) -> None:
-        """Keep a run together with the job that carries it out. Raises ``RunUnderWay``."""
+    async def queue(self, id_: str, order: RunOrder, job: NewJob, key: Key | None) -> str:
+        """Keep a run together with the job that carries it out; return its id, or that of the one with this key.
+
+        Raises ``RunUnderWay`` and ``KeyTaken``.
+        """
         ...
 
     async def read(self, id_: str) -> Run | None:
@@ -43,15 +46,18 @@ class RunDoor:
     sources: frozenset[str]  # those that are configured
     wake: Callable[[], None]  # the worker, when a run was kept
 
-    async def start(self, order: RunOrder) -> str:
-        """Keep a run; return its id. Raises ``RunUnderWay``, ``StoreDown``, and ``InputError`` without the server."""
+    async def start(self, order: RunOrder, key: Key | None = None) -> str:
+        """Keep a run; return its id, the same for the same ``key``, whatever became of that run.
+
+        Raises ``RunUnderWay``, ``KeyTaken``, ``StoreDown``, and ``InputError`` without the server.
+        """
         if order.source not in self.sources:
             raise InputError("No hospital server is configured: set CANDOR_FHIR_URL.", "no-hospital-server")
         id_ = str(uuid4())
         job = NewJob(id_, Kind.DISCOVER, id_, _encode(order), lane=f"discover {order.study}")
-        await self.queue.queue(id_, order, job)
+        kept = await self.queue.queue(id_, order, job, key)
         self.wake()
-        return id_
+        return kept
 
     async def read(self, id_: str) -> Run | None:
         """Return a run. Raises ``StoreDown``."""

@@ -14,7 +14,12 @@ T = TypeVar("T")
 
 
 class RunUnderWay(CandorError):  # noqa: N818 - named for what stands in the way
-    """Another run of the study is under way."""
+    """Another run of the study is under way: ``run``, where that is known."""
+
+    def __init__(self, detail: str, run: str | None = None) -> None:
+        """Keep which one it is."""
+        self.run = run
+        super().__init__(detail)
 
 
 class RunLost(CandorError):  # noqa: N818

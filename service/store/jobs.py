@@ -21,15 +21,14 @@ def accept(
     connection: Connection, now: datetime, job: NewJob, key: Key | None, bound: int | None, lease: timedelta | None
 ) -> Accepted:
     """Keep a job: see ``Store.accept``."""
-    if key is not None and (known := _known(connection, now, key)) is not None:
-        return Accepted(known, again=True)
+    if key is not None and (id_ := known(connection, now, key)) is not None:
+        return Accepted(id_, again=True)
     if job.dedup is not None and (waiting := _waiting(connection, job.dedup)) is not None:
         return Accepted(waiting)
     if bound is not None:
         _refuse_more(connection, now, job.kind, bound)
     if key is not None:
-        row = {"caller": key.caller, "key": key.key, "body": key.body}
-        connection.execute(insert(idempotency).values(**row, screening=job.screening, expires=now + KEYS_KEPT))
+        remember(connection, now, key, job.screening)
     return Accepted(job.screening, add(connection, now, job, lease))
 
 
@@ -132,8 +131,13 @@ def standing(connection: Connection, screening: str) -> JobState | None:
     return None if state is None else JobState(state)
 
 
-def _known(connection: Connection, now: datetime, key: Key) -> str | None:
-    """Return the screening that the key stands for; one that expired is forgotten. Raises ``KeyTaken``."""
+def remember(connection: Connection, now: datetime, key: Key, id_: str) -> None:
+    """Have a key stand for a screening or a run. Raises ``IntegrityError`` where it came at the same moment."""
+    connection.execute(insert(idempotency).values(**key._asdict(), screening=id_, expires=now + KEYS_KEPT))
+
+
+def known(connection: Connection, now: datetime, key: Key) -> str | None:
+    """Return what the key stands for; one that expired is forgotten. Raises ``KeyTaken``."""
     same = and_(idempotency.c.caller == key.caller, idempotency.c.key == key.key)
     connection.execute(delete(idempotency).where(same, idempotency.c.expires <= now))
     row = connection.execute(select(idempotency.c.body, idempotency.c.screening).where(same)).one_or_none()

@@ -14,7 +14,7 @@ from service.discovery.ports import RunUnderWay
 from service.store import jobs
 from service.store.runs import decode_order, last, read
 from service.store.tables import run_people, runs
-from service.work.model import JobState, NewJob
+from service.work.model import JobState, Key, NewJob
 
 _LATELY = timedelta(hours=12)  # a night: what broke off before that is not gone on with for the day it was of
 _SERVED = timedelta(hours=6)  # a job that nobody has touched for so long is of a service that is no more
@@ -25,11 +25,16 @@ _MOMENT = timedelta(microseconds=1)
 _encode = msgspec.json.encode
 
 
-def queue(connection: Connection, now: datetime, id_: str, order: RunOrder, job: NewJob) -> None:
-    """Keep a run to be carried out by a job, with the job. Raises ``RunUnderWay``."""
+def queue(connection: Connection, now: datetime, id_: str, order: RunOrder, job: NewJob, key: Key | None) -> str:
+    """Keep a run to be carried out by a job, with the job: see ``SqlRuns.queue``."""
+    if key is not None:
+        if (known := jobs.known(connection, now, key)) is not None:
+            return known
+        jobs.remember(connection, now, key, id_)  # first: whoever sends it at the same moment waits here
     _make_way(connection, now, _newest(connection, order.study))
     _insert(connection, now, id_, order, {"state": RunState.QUEUED, "fence": 0, "rules": "", "scope": ""})
     jobs.add(connection, now, job, None)
+    return id_
 
 
 def begin(
@@ -89,7 +94,7 @@ def _make_way(connection: Connection, now: datetime, newest: Row[Any] | None) ->
     if newest is None:
         return
     if _is_under_way(connection, now, newest):
-        raise RunUnderWay("A run of this study is under way.")
+        raise RunUnderWay(f"A run of this study is under way: {newest.id}.", newest.id)
     if newest.state in (RunState.QUEUED, RunState.RUNNING):
         _fail(connection, now, _GIVEN_UP, runs.c.id == newest.id)
 

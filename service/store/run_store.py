@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from service.discovery.model import Ended, Kept, Run, RunOrder, RunState, Selection, Terms
 from service.screening.document import Document
@@ -14,7 +16,8 @@ from service.store import run_starts, runs
 from service.store.database import Database
 from service.store.newest import later_day_stands
 from service.store.run_documents import Documents, ends
-from service.work.model import NewJob
+from service.work.model import Key, NewJob
+from service.work.ports import StoreDown
 
 T = TypeVar("T")
 
@@ -29,9 +32,15 @@ class SqlRuns:
     def __init__(self, database: Database, clock: Callable[[], datetime] = _utc_now) -> None:
         self._database, self._now = database, clock
 
-    async def queue(self, id_: str, order: RunOrder, job: NewJob) -> None:
-        """Keep a run together with the job that carries it out. Raises ``RunUnderWay``."""
-        await self._database.run(run_starts.queue, self._now(), id_, order, job)
+    async def queue(self, id_: str, order: RunOrder, job: NewJob, key: Key | None = None) -> str:
+        """Keep a run together with the job that carries it out; return its id, or that of the one with this key.
+
+        Raises ``RunUnderWay`` and ``KeyTaken``.
+        """
+        for _ in range(2):
+            with suppress(IntegrityError):  # another request with the same key was first: now it is known
+                return await self._database.run(run_starts.queue, self._now(), id_, order, job, key)
+        raise StoreDown("The store takes nothing now.")
 
     async def begin(self, id_: str, order: RunOrder, terms: Terms, lease: timedelta, *, resume: bool) -> Run:
         """Begin a run under this id, or ``resume`` the last one where the same was asked for on the same terms.

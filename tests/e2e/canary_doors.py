@@ -74,12 +74,13 @@ def fhir_operations(world: World) -> None:
 @door("startRun", "readRun")
 def a_search(world: World) -> None:
     """The whole hospital is searched, and its server answers as it answers; the canary is known from before."""
-    started = world.post(RUNS, AS_OF, **TALKATIVE)
+    started = world.post(RUNS, AS_OF, **TALKATIVE, **{"Idempotency-Key": f"{FAMILY}-{NUMBER}"})
     assert started.status_code == httpx.codes.ACCEPTED
     run = world.ended(started.headers["location"])
     assert run["state"] in ("done", "failed")
     for body in ({HOSTILE: 1}, {"study": HOSTILE}, {"source": HOSTILE}, {"limit": HOSTILE}, HOSTILE):
         assert world.post(RUNS, body).is_error
+    assert world.post(RUNS, AS_OF, **{"Idempotency-Key": HOSTILE}).is_error
     assert world.http.get(f"{RUNS}/{HOSTILE}").is_error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,8 @@ from service.discovery.model import Kept, Run, RunOrder, RunState, Selection, Te
 from service.discovery.ports import RunUnderWay
 from service.store.run_store import SqlRuns
 from service.store.store import SqlStore
-from service.work.model import Claim, Kind, NewJob
+from service.work.model import Claim, Key, Kind, NewJob
+from service.work.ports import KeyTaken
 from tests.store.conftest import LEASE, Clock
 from tests.store.test_runs import DAY, LATER, ORDER, STUDY, TERMS, begin, kept, replace_, whole
 
@@ -36,9 +38,9 @@ def jobs(store: SqlStore, clock: Clock) -> SqlStore:
     return SqlStore(store.database, clock)
 
 
-async def queue(runs: SqlRuns, id_: str, order: RunOrder = ORDER) -> None:
-    """Ask for a run."""
-    await runs.queue(id_, order, NewJob(id_, Kind.DISCOVER, id_, b"{}", lane=f"discover {order.study}"))
+async def queue(runs: SqlRuns, id_: str, order: RunOrder = ORDER, key: Key | None = None) -> str:
+    """Ask for a run; return the id of the one that is kept."""
+    return await runs.queue(id_, order, NewJob(id_, Kind.DISCOVER, id_, b"{}", lane=f"discover {order.study}"), key)
 
 
 async def claim(jobs: SqlStore) -> Claim:
@@ -85,6 +87,57 @@ async def test_one_asked_for_while_another_is_under_way_is_refused(runs: SqlRuns
     for refused in (queue(runs, "b"), begin(runs, "c"), begin(runs, "d", resume=True)):
         with pytest.raises(RunUnderWay):
             await refused
+
+
+async def test_the_refusal_names_the_run_under_way(runs: SqlRuns) -> None:
+    """Whoever is refused may follow it."""
+    await queue(runs, "a")
+    for refused in (queue(runs, "b"), begin(runs, "c")):
+        with pytest.raises(RunUnderWay, match="under way: a") as caught:
+            await refused
+        assert caught.value.run == "a"
+
+
+async def test_a_key_stands_for_one_run(runs: SqlRuns, jobs: SqlStore, clock: Clock) -> None:
+    """For a week, whatever became of the run; another body is refused, and each caller has own keys."""
+    assert await queue(runs, "a", key=Key("me", "k", "body")) == "a"
+    assert await queue(runs, "b", key=Key("me", "k", "body")) == "a"
+    with pytest.raises(KeyTaken):
+        await queue(runs, "c", key=Key("me", "k", "other"))
+    with pytest.raises(RunUnderWay):
+        await queue(runs, "d", key=Key("you", "k", "body"))
+    run = await take(runs, "a")
+    await runs.selected(run, Selection(seen=0, patients=[]))
+    await runs.finish(run, b"{}")
+    assert await queue(runs, "b", key=Key("me", "k", "body")) == "a"
+    assert await queue(runs, "d", key=Key("you", "k", "body")) == "d"
+    for _ in range(2):  # one job each, and no more
+        await jobs.done(await claim(jobs))
+    assert await jobs.claim([Kind.DISCOVER], LEASE) is None
+    clock.pass_(days=7)
+    await jobs.purge(None)
+    assert await queue(runs, "e", replace_(study="another"), Key("me", "k", "other")) == "e"
+
+
+async def test_a_key_goes_with_its_run(runs: SqlRuns, jobs: SqlStore, clock: Clock) -> None:
+    """A run that is deleted as old is answered with no more."""
+    await queue(runs, "a", key=Key("me", "k", "body"))
+    held = await claim(jobs)
+    run = await take(runs, "a")
+    await runs.selected(run, Selection(seen=0, patients=[]))
+    await runs.finish(run, b"{}")
+    await jobs.done(held)
+    clock.pass_(days=2)
+    await jobs.purge(timedelta(days=1))
+    assert await runs.read("a") is None
+    assert await queue(runs, "b", key=Key("me", "k", "body")) == "b"
+
+
+async def test_a_key_that_comes_many_times_at_once_is_one_run(runs: SqlRuns) -> None:
+    """None of them is refused for the run that it asked for itself."""
+    key = Key("me", "k", "body")
+    kept = await asyncio.gather(*(queue(runs, str(number), key=key) for number in range(10)))
+    assert len(set(kept)) == 1
 
 
 async def test_a_command_that_broke_off_blocks_nobody(runs: SqlRuns, clock: Clock) -> None:
