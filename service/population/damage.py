@@ -15,6 +15,8 @@ GLUED = (rb'[^\n:,\[\s]\{"resourceType"', rb'\}\{"')
 _NEVER = (rb"[\x00-\x08\x0b\x0c\x0e-\x1f\xc0\xc1\xf5-\xff]", rb"[\x00-\x7f][\x80-\xbf]", rb"[\xc2-\xf4][^\x80-\xbf]")
 # Of raw lines: one that does not end or does not begin as an object does.
 BROKEN = (rb"[^}]\n", rb"(?:^|\n)[^{]", *_NEVER)
+# A number that no decimal holds: JSON, but no record can be made of it.
+WILD = rb"[0-9][eE][+\-]?[0-9]{18}"
 
 _SEEN = re.compile(b"|".join([rb"[^}]\Z", rb"\A[^{]", *_NEVER, *GLUED]), re.DOTALL)
 _TORN = re.compile(b"|".join([rb"\x00", *GLUED]))

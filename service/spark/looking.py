@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from service import __version__
 from service.eligibility.codes import Lexicon
+from service.errors import NotFhirError
 from service.fhir.references import Located
 from service.population import look as local
 from service.population.bundles import Piece, Place
-from service.population.damage import Lost, is_seen, named_in
+from service.population.damage import WILD, Lost, is_seen, named_in
+from service.population.patterns import compiled
 from service.population.reading import Reading
-from service.population.scan import Sample
+from service.population.scan import Sample, Scanner
 from service.population.shared import needed
 from service.spark.rows import Batches, Lines, places_found, said
 
@@ -57,13 +59,16 @@ def look(batches: Batches, numbers: Mapping[str, int], wanted: Wanted) -> Batche
     held, reading = seen.held, Reading(keep=seen.keep)
     for batch in batches:
         texts = list(lines.of(batch))
-        found = places_found([data or b"" for _, data in texts], looking.scanner)
+        contents = [data or b"" for _, data in texts]
+        found, wild = places_found(contents, looking.scanner), places_found(contents, _wild())
         for index, (place, data) in enumerate(texts):
             pieces = reading.pieces(data, place)
             if not pieces and data and (index in found or place.line is None or is_seen(data)):
                 held.named |= named_in(data)
             for piece in pieces:
                 _note(piece, wanted, seen, reading)
+                if index in wild and piece.owner:
+                    _try(piece, reading)
                 in_sample = piece.kind == "Condition" and _in_sample(place, whole=wanted.whole_count)
                 if in_sample or index in found or place.line is None:
                     looking.look_into(piece, held, in_sample=in_sample)
@@ -86,8 +91,21 @@ def _note(piece: Piece, wanted: Wanted, seen: Look, reading: Reading) -> None:
         held.some.add(owner)
 
 
+def _try(piece: Piece, reading: Reading) -> None:
+    """Tell of what skimming passes over."""
+    try:
+        piece.records()
+    except NotFhirError as error:
+        reading.refuse(piece.place, str(error), only=[piece.owner])
+
+
 def _in_sample(place: Place, *, whole: bool) -> bool:
     return whole or place.line is None or place.line <= _ALL or place.line % _ONE_IN == 0
+
+
+@cache
+def _wild() -> Scanner:
+    return Scanner([compiled([WILD])])
 
 
 @lru_cache(maxsize=1)  # a process on an executor works for many parts
