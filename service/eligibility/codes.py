@@ -1,6 +1,6 @@
 """What a coding means: from (system, code) to the concepts of the value sets, the most specific entry first.
 
-It owns matching (spelling, prefixes, ranges, listed descendants); which codes exist is data (``mappings/value_sets``).
+It owns matching (prefixes, ranges, listed descendants); which codes exist is data (``mappings/value_sets``).
 """
 
 from __future__ import annotations
@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
+from service.eligibility.code_systems import BLANKS, CATEGORY, CodeSystem, Matching, Stem, tens
+
 _REMEMBERED = 65_536  # distinct codings kept; charts repeat a few hundred, garbage must not fill the memory
-CATEGORY = 3  # characters of an ICD category: both ends of a range are categories
-BLANKS = " \t\n\r\f\v\xa0"  # what may stand beside a code
 
 
 class Role(StrEnum):
@@ -27,15 +26,6 @@ class Role(StrEnum):
     REVIEW = "review"  # where nothing better decides, a person does
     HINT = "hint"  # shown, never decides
     NEGATIVE = "negative"  # a documented no, or what cancels a yes
-
-
-class Matching(StrEnum):
-    """How the codes of a system are compared."""
-
-    EXACT = "exact"
-    PREFIX = "prefix"  # an entry with descendants holds every code that begins with it
-    LISTED = "listed"  # an entry with descendants holds those that a table lists for it
-    SEVEN_CHARACTERS = "seven-characters"  # what follows the seventh character is no part of the code
 
 
 class Meaning(NamedTuple):
@@ -63,51 +53,6 @@ class CodeRow(NamedTuple):
     @property
     def meaning(self) -> Meaning:
         return Meaning(self.concept, self.role, self.tags, self.display)
-
-
-@dataclass(frozen=True, slots=True)
-class CodeSystem:
-    """A code system: its URIs as charts write them (the canonical one first) and how its codes are compared."""
-
-    key: str
-    uris: tuple[str, ...]
-    match: Matching
-    remove: str = ""  # characters that are no part of a code, e.g. dots and daggers
-    upper_case: bool = False
-
-    def normalise(self, code: str) -> str:
-        """The code in the one spelling that is compared."""
-        spelling = code.strip(BLANKS)
-        if self.remove:
-            spelling = self._bare(spelling)
-        if self.upper_case and spelling.isascii():  # "ı" is no I
-            spelling = spelling.upper()
-        return spelling[:7] if self.match is Matching.SEVEN_CHARACTERS else spelling
-
-    def _bare(self, spelling: str) -> str:
-        """Without what is no part of a code; more than one such character inside the category makes it none."""
-        spelling = spelling.lstrip(self.remove + BLANKS)
-        nothing = str.maketrans("", "", self.remove + BLANKS)
-        bare = spelling.translate(nothing)
-        return bare if spelling[: CATEGORY + 1].translate(nothing)[:CATEGORY] == bare[:CATEGORY] else spelling
-
-    def stem(self, code: str) -> Stem:
-        """How every spelling begins that means an entry with this code."""
-        code = self.normalise(code)
-        by_category = self.match is Matching.PREFIX and bool(self.remove)
-        whole = self.match in (Matching.EXACT, Matching.LISTED)
-        # A category of digits alone also stands in many a number.
-        short = CATEGORY + code[:CATEGORY].isdigit()
-        return Stem(code[:short] if by_category else code, whole, self.upper_case, self.remove)
-
-
-class Stem(NamedTuple):
-    """How all spellings of a code begin, blanks and ``remove`` before it left out."""
-
-    text: str
-    whole: bool  # nothing but blanks and ``remove`` follows
-    any_case: bool
-    remove: str  # one of these, or a blank, may stand inside the category, any number of them after it
 
 
 class Lexicon:
@@ -181,7 +126,7 @@ class Lexicon:
             if row.until is None:
                 found.update(system.stem(code) for code in (row.code, *self.listed_under(row)))
             else:
-                found.update(Stem(text, False, system.upper_case, system.remove) for text in _tens(row.code, row.until))
+                found.update(Stem(text, False, system.upper_case, system.remove) for text in tens(row.code, row.until))
         for uri, code in self._site_codes:
             if any(m.concept in concepts and m.role in roles for m in self.meanings(uri, code)):
                 found.add(Stem(code, True, False, ""))
@@ -266,10 +211,3 @@ class Lexicon:
 def _without_blanks(uri: str) -> str:
     """Real charts hold ``http: //snomed.info/sct``."""
     return "".join(uri.split())
-
-
-def _tens(first: str, last: str) -> Iterator[str]:
-    """``C0`` … ``C9`` of the range C00-C97: how the categories of a range begin."""
-    letters = (chr(letter) for letter in range(ord(first[0]), ord(last[0]) + 1))
-    pairs = (f"{letter}{digit}" for letter in letters for digit in "0123456789")
-    return (pair for pair in pairs if first[:2] <= pair <= last[:2])

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from service.eligibility.codes import CATEGORY, CodeRow, Lexicon
+from service.eligibility.code_systems import CATEGORY
+from service.eligibility.codes import CodeRow, Lexicon
 from service.eligibility.entry import COUNTED
 
 _LONGEST = 6  # characters of an ICD code without its dot, ATIH's extensions included

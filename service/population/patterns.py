@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from random import Random
 
-from service.eligibility.codes import BLANKS, CATEGORY, Stem
+from service.eligibility.code_systems import BLANKS, CATEGORY, Stem
 from service.population.bundles import PATIENT
 
 # What may stand before a code besides characters that are no part of it: a quote, a blank (the second byte of U+00A0),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from service.eligibility.codes import Matching
+from service.eligibility.code_systems import Matching
 from service.errors import Never
 from service.study.shape import read_field
 from service.study.strict_yaml import read_yaml

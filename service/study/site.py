@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from service.eligibility.codes import CodeSystem, Lexicon
+from service.eligibility.code_systems import CodeSystem
+from service.eligibility.codes import Lexicon
 from service.eligibility.moment import Span
 from service.eligibility.notions import Notion
 from service.eligibility.vocabulary import Vocabulary

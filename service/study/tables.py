@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from service.eligibility.codes import CodeRow, CodeSystem, Lexicon, Matching, Role
+from service.eligibility.code_systems import CodeSystem, Matching
+from service.eligibility.codes import CodeRow, Lexicon, Role
 from service.eligibility.quantity import QuantityKind, UnitTable
 from service.errors import DefinitionError
 from service.study.shape import read_field, read_shape, refuse_unknown, submap

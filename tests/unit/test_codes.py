@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from service.eligibility.codes import CodeRow, CodeSystem, Lexicon, Matching, Role
+from service.eligibility.code_systems import CodeSystem, Matching
+from service.eligibility.codes import CodeRow, Lexicon, Role
 from service.study.tables import load_value_sets
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"

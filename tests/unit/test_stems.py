@@ -2,7 +2,8 @@
 
 import pytest
 
-from service.eligibility.codes import CodeRow, CodeSystem, Lexicon, Matching, Role, Stem
+from service.eligibility.code_systems import CodeSystem, Matching, Stem
+from service.eligibility.codes import CodeRow, Lexicon, Role
 
 LISTED = CodeSystem("listed", ("urn:listed",), Matching.LISTED)
 EXACT = CodeSystem("exact", ("urn:exact",), Matching.EXACT)
