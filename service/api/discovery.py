@@ -117,7 +117,10 @@ async def start(request: Request, service: TheService, caller: MayRun) -> Respon
     },
 )
 async def read(id: str, service: TheService, caller: MayRun) -> Response:  # noqa: A002 - the contract's word
-    """Answer with `Retry-After` while the run is under way. A run that failed says why, and can be resumed."""
+    """Answer with `Retry-After` while the run is under way. A run that failed says why.
+
+    `candor discover --resume` with the same options goes on with it; another POST begins anew.
+    """
     run = await _door(service).read(id) if is_id(id) else None
     if run is None:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown-run", "There is no run of this id.")

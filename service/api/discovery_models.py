@@ -18,13 +18,13 @@ class RunRequest(Model):
     source: Literal["rest", "bulk"] = Field("rest", description="By searches, or by a Bulk Data export.")
     full: bool = Field(default=False, description="Look through everybody, not only through what changed.")
     limit: int | None = Field(None, ge=1, description="Screen no more people than that.")
-    dry_run: bool = Field(default=False, description="Post nothing, and keep no result.")
+    dry_run: bool = Field(default=False, description="Post no result, and keep none.")
 
 
 class RunProgress(Model):
     """How far a run is."""
 
-    stage: str = Field(description="`export`, `select`, `collect` or `screen`.")
+    stage: str = Field(description="`export`, `download`, `select`, `collect`, `screen` or `report`.")
     done: int
     total: int | None = Field(description="Null where it is not known.")
 
