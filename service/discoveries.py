@@ -12,6 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from service.config import Settings
@@ -74,6 +75,7 @@ class Discoveries:
         except RunUnderWay as error:  # by a process that is gone or not
             raise TryLater(str(error), AGAIN) from None
         if run is None:
+            await self._tell(order.study)  # it may have ended well, and the process right after that
             return
         try:
             await self._carry_out(run, untold)
@@ -103,13 +105,21 @@ class Discoveries:
 
     async def _carry_out(self, run: Run, told: Told) -> Report:
         screener = self.screeners[run.order.study]
+        await self._tell(run.order.study)
         await self._clear(run)
         discovery = Discovery(self.runs, Ending(self._telling(screener, run.order), self.runs), self._lease)
         report = await discovery.carry_out(run, self._people(run, screener), told)
         shutil.rmtree(self._work(run), ignore_errors=True)
-        if self.notices is not None:
-            await self.notices.tell(report)
+        await self._tell(run.order.study)
         return report
+
+    async def _tell(self, study: str) -> None:
+        """Tell of the runs that are done and of which nobody was told: once, or twice where it is killed here."""
+        with suppress(StoreDown):  # the next run tells of them
+            for id_, report in await self.runs.untold(study):
+                if self.notices is not None:
+                    await self.notices.tell(msgspec.json.decode(report))
+                await self.runs.was_told(id_)
 
     def _terms(self, order: RunOrder) -> Terms:
         settings = self.settings

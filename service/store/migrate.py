@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from service.errors import SettingError
 
-HEAD = "0007"  # the last step
+HEAD = "0008"  # the last step
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 4_721_662_106  # PostgreSQL's advisory lock while the schema changes; any number that nobody else uses
 

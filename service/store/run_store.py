@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from service.discovery.model import Ended, Kept, Run, RunOrder, RunState, Selection, Terms
 from service.screening.document import Document
-from service.store import run_starts, runs
+from service.store import run_notices, run_starts, runs
 from service.store.database import Database
 from service.store.newest import later_day_stands
 from service.store.run_documents import Documents, ends
@@ -97,6 +97,14 @@ class SqlRuns:
     async def read(self, id_: str) -> Run | None:
         """Return a run."""
         return await self._database.run(runs.read, id_)
+
+    async def untold(self, study: str) -> list[tuple[str, bytes]]:
+        """Return the runs that are done and of which nobody was told, oldest first: the id and the report."""
+        return await self._database.run(run_notices.untold, study)
+
+    async def was_told(self, id_: str) -> None:
+        """Have a run told of no more."""
+        await self._database.run(run_notices.was_told, id_)
 
     async def known(self, study: str) -> frozenset[str]:
         """Return who has to be looked at again."""

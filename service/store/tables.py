@@ -180,6 +180,7 @@ runs = Table(
     Column("progress", String),
     Column("reason", String),
     Column("report", LargeBinary),
+    Column("told", Boolean, nullable=False, server_default=false()),  # whoever is to hear that it is done was told
     Column("started", Instant, nullable=False),
     Column("changed", Instant, nullable=False),
 )
