@@ -40,6 +40,13 @@ def test_a_pair_that_is_too_old_is_shown() -> None:
     assert leaf.sources == ("Observation/bp",)
 
 
+def test_an_undated_pair_beside_one_that_is_too_old_leaves_the_date_open() -> None:
+    """It may be the newer one, so that its date is what is asked for."""
+    (leaf,) = asked(pressure("120", "75", "2026-05-26"), pressure("125", "80", None, id="undated")).leaves("E6")
+
+    assert (leaf.reason, leaf.sources) == ("date-not-decisive", ("Observation/undated",))
+
+
 def test_nothing_on_record_is_no_record() -> None:
     """Neither a value nor a note beside it."""
     (leaf,) = asked().leaves("E6")
