@@ -130,7 +130,7 @@ def test_odd_texts_are_whole(folder: Path, screener: Screener, text: str) -> Non
 
 
 @pytest.mark.parametrize("end", ["", " ", "\r", " \t\r"])
-@pytest.mark.parametrize("line", [*SEEN.values(), *TORN.values()])
+@pytest.mark.parametrize("line", [*SEEN.values(), *TORN.values()], ids=[*SEEN, *TORN])
 def test_what_is_called_seen_is_found(line: bytes, end: str) -> None:
     """A broken line that is said to show its damage is one in which the patterns are found, blanks beside it or not."""
     scanner = Scanner([compiled([*GLUED, *BROKEN])])
