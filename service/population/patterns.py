@@ -52,7 +52,7 @@ def of_people(people: Collection[str], others: Iterable[str] = ()) -> list[bytes
 
 
 def of_references(people: Collection[str], others: Iterable[str] = ()) -> list[bytes]:
-    """Return what finds references to people: nearly twice as fast as ``of_people``, for where nothing else is theirs."""
+    """Return what finds references to people: nearly twice as fast as ``of_people``, where nothing else is theirs."""
     shared, parts = rb"Patient\\?/", [list[bytes]()]
     for text in sorted(_beginnings(people, others, _FEW // 10)):
         if sum(map(len, parts[-1])) + len(text) > _LONGEST:
