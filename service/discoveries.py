@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -138,16 +139,14 @@ class Discoveries:
         return timedelta(seconds=self.settings.lease_seconds)
 
     async def write_results(self, run: Run, file: Path) -> None:
-        """Write the documents of a run's people as NDJSON. Raises ``InputError`` where the file takes none."""
+        """Write the documents that a run found as NDJSON. Raises ``OSError``."""
 
-        def write(ended: Iterable[Ended], _: object) -> None:
-            with file.open("wb") as out:
-                out.writelines(encode(each.document) + b"\n" for each in ended if each.document is not None)
+        def lines(people: Iterable[Ended]) -> Iterator[bytes]:
+            return (encode(one.document) + b"\n" for one in people if one.found and one.document is not None)
 
-        try:
-            await self.runs.told(run, write)
-        except OSError as error:
-            raise InputError(f"{file} cannot be written: {error.strerror}.", "results-unwritable") from None
+        with file.open("wb") as out:
+            async for page in self.runs.ends(run):
+                await asyncio.to_thread(out.writelines, lines(page))
 
     def _telling(self, screener: Screener, order: RunOrder) -> Screener:
         """Return what posts results: nothing is told of a run that is only tried."""

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from service.discovery.model import Ended, Facts, Selection, Uncoded
-from service.discovery.report import make_report
+from service.discovery.report import ReportMaker
 from service.fhir.coverage import tally
 from service.fhir.read import located_in
 from service.screening.document import Document, document, encode
@@ -39,7 +39,7 @@ def report(
 ) -> dict[str, Any]:
     """Return the report of a run over people, after one over those ``before``; ``day_before`` is when that was."""
     last = {one.patient: one.document for one in ended(before or {}, day_before or as_of) if one.document is not None}
-    told = Facts(
+    about = Facts(
         **{
             "run": "run-1",
             "study": "NCT06722105",
@@ -48,10 +48,20 @@ def report(
             "engine": "local",
             "selection": Selection(seen=1000, patients=sorted(people)),
             "seconds": 1.5,
+            "timings": {"select": 0.4, "screen": 1.0, "report": 0.1},
         }
         | facts
     )
-    return make_report(shipped_study(), told, ended(people, as_of), last)
+    return told_of(about, ended(people, as_of), last)
+
+
+def told_of(about: Facts, people: list[Ended], before: Mapping[str, Document]) -> dict[str, Any]:
+    """Return the report of people as they ended, and of what the last run kept."""
+    maker = ReportMaker(shipped_study(), about.as_of)
+    maker.take(one._replace(before=before.get(one.patient)) for one in people)
+    here = {one.patient for one in people}
+    maker.miss((patient, before[patient]) for patient in before if patient not in here)
+    return maker.report(about)
 
 
 def _end(patient: str, of: SampleChart | str, as_of: str) -> Ended:

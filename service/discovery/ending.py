@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import NAMESPACE_URL, uuid5
 
 from service import metrics
-from service.discovery.model import TRIGGER, Found, Kept, Run
+from service.discovery.model import NOT_POSTED, TRIGGER, Found, Kept, Run
 from service.discovery.ports import Runs
 from service.discovery.tasks import cancelled, some_done
 from service.eligibility.results import NotScreened, Screening
@@ -21,7 +21,7 @@ from service.work.ports import StoreDown
 
 POSTS = 4  # at a time
 HOPELESS = 10  # people in a row about whom nothing could be posted: the server is down
-NOT_POSTED = "not-posted"
+WAITS, SHORT = 3, 60.0  # how often a server is waited for that asks for no more than so many seconds
 
 
 @dataclass(slots=True)
@@ -31,6 +31,7 @@ class Ending:
     screener: Screener
     runs: Runs
     posts: int = POSTS
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _failures: int = field(default=0, init=False)
 
     async def of_each(self, run: Run, found: AsyncIterator[Found]) -> AsyncIterator[Kept]:
@@ -52,7 +53,10 @@ class Ending:
         if found.judged is None:
             return Kept(found.patient, None, found.error, coverage=found.coverage)
         order = run.order
-        answer, error = await self._answer(run, found)
+        newer = await self.runs.overtaken(run, found.patient, found.at or run.at)
+        if newer is not None and newer.document is not None:
+            return Kept(found.patient, newer.document, coverage=found.coverage)
+        answer, error = await self._answer(found.judged, write_back=not order.dry_run, later=newer is not None)
         result = answer.result
         if isinstance(result, NotScreened):
             result = result._replace(patient=found.patient)  # also where the Patient does not tell who it is
@@ -68,30 +72,35 @@ class Ending:
             result=None if order.dry_run else kept,
         )
 
-    async def _answer(self, run: Run, found: Found) -> tuple[Answer, str | None]:
-        """Return the answer, and the code of what failed."""
-        assert found.judged is not None  # noqa: S101 - ``_end`` sees to it
+    async def _answer(self, judged: Judged, *, write_back: bool, later: bool) -> tuple[Answer, str | None]:
+        """Return the answer, and the code of what failed; ``later``: a later day's result stands."""
         try:
-            answer = await self._posted(run, found.patient, found.judged)
+            if later and write_back:
+                result = await self.screener.with_persons_status(judged)
+                return Answer(result, Written(done=False, why=Why.SUPERSEDED)), None
+            answer = await self._patiently(judged, write_back=write_back)
         except StoreDown:
             raise
         except TryLater:
             self._failures += 1
             if self._failures >= HOPELESS:
                 raise
-            return Answer(found.judged.result), NOT_POSTED
+            return Answer(judged.result), NOT_POSTED
         except Never:
-            return Answer(found.judged.result), NOT_POSTED
+            return Answer(judged.result), NOT_POSTED
         except Exception as bug:  # noqa: BLE001 - one patient stops nothing; what it says could hold clinical values
             tell(bug)
-            return Answer(found.judged.result), NOT_POSTED
+            return Answer(judged.result), NOT_POSTED
         self._failures = 0
         return answer, None
 
-    async def _posted(self, run: Run, patient: str, judged: Judged) -> Answer:
-        """Post the result of a run that posts, unless a later day's stands: a run may be of any day."""
-        write_back = not run.order.dry_run and self.screener.results is not None
-        if write_back and await self.runs.superseded(run, patient):
-            result = await self.screener.with_persons_status(judged)
-            return Answer(result, Written(done=False, why=Why.SUPERSEDED))
+    async def _patiently(self, judged: Judged, *, write_back: bool) -> Answer:
+        """Answer; a server that asks for a short rest, or is left in peace for what others did to it, is waited for."""
+        for _ in range(WAITS):
+            try:
+                return await self.screener.answer(judged, write_back=write_back)
+            except TryLater as error:
+                if error.retry_after is None or error.retry_after > SHORT:
+                    raise
+                await self.sleep(error.retry_after)
         return await self.screener.answer(judged, write_back=write_back)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from service.work.model import StoredScreening
 
 TRIGGER = "discovery"  # what asked for the results of a run
 GONE = "patient-not-found"  # the source does not have somebody any more
+NOT_PERMITTED = "not-permitted"  # somebody may not be screened
+NOT_POSTED = "not-posted"  # somebody was screened, and the server did not take the result
 
 
 class RunState(StrEnum):
@@ -42,6 +45,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     unread: list[str] = []  # files, lines or searches that could not be read; nothing of their content
     uncoded: Uncoded | None = None
     until: datetime | None = None  # what changed later is for the next run (``since``)
+    at: datetime | None = None  # when the source was made, where it tells
 
 
 class Found(NamedTuple):
@@ -51,6 +55,13 @@ class Found(NamedTuple):
     judged: Judged | None
     error: str | None = None
     coverage: dict[str, Tally] = {}  # noqa: RUF012 - by notion; never changed
+    at: datetime | None = None  # since when the records may have changed; ``None``: since they all were collected
+
+
+class Overtaken(NamedTuple):
+    """There is something newer about somebody than what a run found: nothing is posted of that."""
+
+    document: bytes | None  # what was found since the records were taken; ``None``: a later day's result stands
 
 
 class Ended(NamedTuple):
@@ -60,6 +71,12 @@ class Ended(NamedTuple):
     document: Document | None
     error: str | None = None  # the code of what failed, also where only the posting did
     coverage: dict[str, Tally] = {}  # noqa: RUF012 - by notion; never changed
+    before: Document | None = None  # what the last run kept
+
+    @property
+    def found(self) -> bool:
+        """Whether this run found what is in ``document``; else it could not, and that is what the last run kept."""
+        return self.error is None or self.error == NOT_POSTED
 
 
 class Facts(NamedTuple):
@@ -73,8 +90,8 @@ class Facts(NamedTuple):
     selection: Selection
     seconds: float
     since: datetime | None = None  # only what changed after that was looked through for people
-    limit: int | None = None  # no more people than that were screened
     dry_run: bool = False
+    timings: Mapping[str, float] = {}  # seconds by stage
 
 
 class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,12 +139,19 @@ class Run(NamedTuple):
     order: RunOrder
     state: RunState
     fence: int
+    scope: str
     since: datetime | None  # only what changed after that is looked through for people; ``None``: everything
     selection: Selection | None
     progress: str | None  # JSON: stage, done, total
     reason: str | None  # why it failed
     report: bytes | None
     started: datetime
+
+    @property
+    def at(self) -> datetime:
+        """Since when the records of its people may have changed."""
+        at = self.selection.at if self.selection is not None else None
+        return at or self.started
 
 
 class Kept(NamedTuple):

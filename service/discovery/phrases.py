@@ -54,6 +54,7 @@ class Phrases(NamedTuple):
     day: str
     failed: str
     error: str
+    errors: Mapping[str, str]  # what is not here is told as it is coded
     unread: str
     place: str
     coverage: str
@@ -70,7 +71,7 @@ class Phrases(NamedTuple):
 
 ENGLISH = Phrases(
     title="Search for {study} of {day}",
-    dry="A dry run: nothing was posted, and no result kept.",
+    dry="A dry run: no result was posted, and none kept.",
     source="Source",
     sources={"rest": "searches on the FHIR server", "bulk": "Bulk Data export"},
     engine="Engine",
@@ -110,19 +111,20 @@ ENGLISH = Phrases(
     reasons={},
     missing="What is missing most, of people on the list",
     notion="what",
-    unlocks="would settle",
+    unlocks="criteria it would decide",
     due="To be screened again within a week",
     day="from",
     failed="Failed; tried again the next time",
     error="why",
+    errors={},
     unread="Could not be read",
     place="where",
     coverage="How the source codes things",
     known="known codes",
     local="local codes only",
     units="units not read",
-    no_unit="none",
-    nothing_of="Nothing was found of: {notions}. Where the hospital has such records, their codes lack a mapping.",
+    no_unit="without a unit: {n}",
+    nothing_of="No record was found of: {notions}. Where the hospital has such records, their codes lack a mapping.",
     mail_subject="{study}: {new} new, {changed} changed, {lost} no longer listed",
     mail="The search for {study} of {day} is done: {new} new on the list, {changed} changed, {lost} no longer on it.",
     mail_link="Whoever may see it finds it here:",
@@ -130,7 +132,7 @@ ENGLISH = Phrases(
 
 FRENCH = Phrases(
     title="Recherche pour {study} du {day}",
-    dry="Essai à blanc : rien n'a été transmis, aucun résultat gardé.",
+    dry="Essai à blanc : aucun résultat n'a été transmis ni gardé.",
     source="Source",
     sources={"rest": "recherches sur le serveur FHIR", "bulk": "export Bulk Data"},
     engine="Moteur",
@@ -155,11 +157,16 @@ FRENCH = Phrases(
     },
     priority="priorité",
     funnel="Critère par critère",
-    funnel_told="Combien des {screened} personnes examinées satisfont chaque critère, y échouent ou restent ouvertes, "
-    "et pourquoi.",
+    funnel_told="Combien des {screened} personnes examinées satisfont chaque critère, ne le satisfont pas ou restent à "
+    "déterminer, et pourquoi.",
     criterion="critère",
-    outcomes={"pass": "satisfait", "to_confirm": "à confirmer", "missing_data": "donnée manquante", "fail": "échec"},
-    counts="{pass} satisfait, {to_confirm} à confirmer, {missing_data} donnée manquante, {fail} échec",
+    outcomes={
+        "pass": "satisfait",
+        "to_confirm": "à confirmer",
+        "missing_data": "donnée manquante",
+        "fail": "non satisfait",
+    },
+    counts="{pass} satisfait, {to_confirm} à confirmer, {missing_data} donnée manquante, {fail} non satisfait",
     new="Nouveaux sur la liste",
     lost="Sortis de la liste",
     changed="Changés sur la liste",
@@ -188,24 +195,33 @@ FRENCH = Phrases(
     },
     missing="Ce qui manque le plus, parmi les personnes de la liste",
     notion="quoi",
-    unlocks="déciderait",
+    unlocks="critères que cela déciderait",
     due="À revoir dans la semaine",
     day="à partir du",
     failed="En échec ; repris la prochaine fois",
     error="pourquoi",
+    errors={
+        "not-permitted": "ne doit pas être examiné",
+        "not-posted": "résultat non transmis au serveur",
+        "patient-not-found": "n'est plus dans la source",
+        "patient-replaced": "dossier remplacé par un autre",
+        "patient-unreadable": "dossier illisible",
+        "server-refuses": "le serveur refuse",
+        "try-later": "le serveur n'était pas disponible",
+    },
     unread="N'a pas pu être lu",
     place="où",
     coverage="Comment la source code",
     known="codes connus",
     local="codes locaux seulement",
     units="unités non lues",
-    no_unit="aucune",
-    nothing_of="Rien n'a été trouvé de : {notions}. Si l'hôpital a de telles données, "
+    no_unit="sans unité : {n}",
+    nothing_of="Aucune donnée n'a été trouvée pour : {notions}. Si l'hôpital a de telles données, "
     "il manque la correspondance de leurs codes.",
     mail_subject="{study} : nouveaux {new}, changés {changed}, sortis de la liste {lost}",
     mail="La recherche pour {study} du {day} est terminée. Nouveaux sur la liste : {new} ; changés : {changed} ; "
     "sortis : {lost}.",
-    mail_link="Qui y a droit la trouve ici :",
+    mail_link="Accessible ici aux personnes autorisées :",
 )
 
 LANGUAGES: dict[str, Phrases] = {"en": ENGLISH, "fr": FRENCH}

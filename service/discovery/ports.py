@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from datetime import date, timedelta
-from typing import Protocol, TypeVar
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Protocol
 
-from service.discovery.model import Ended, Found, Kept, Run, Selection
+from service.discovery.model import Ended, Found, Kept, Overtaken, Run, Selection
 from service.errors import CandorError
 from service.screening.document import Document
-
-T = TypeVar("T")
 
 
 class RunUnderWay(CandorError):  # noqa: N818 - named for what stands in the way
@@ -30,7 +28,7 @@ class Told(Protocol):
     """Hears how far a stage of the run has come."""
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        """``stage``: what is being done (export, select, collect, screen); the numbers are bytes or people."""
+        """``stage``: what is being done (export, select, collect, screen, report); the numbers are bytes or people."""
         ...
 
 
@@ -64,8 +62,8 @@ class Runs(Protocol):
         """Return who of the selection has no end yet, in order."""
         ...
 
-    async def superseded(self, run: Run, patient: str) -> bool:
-        """Whether a result of the patient for a later day stands: then nothing of this run is posted."""
+    async def overtaken(self, run: Run, patient: str, at: datetime) -> Overtaken | None:
+        """Return what is newer about a patient than records taken ``at`` then."""
         ...
 
     async def ended(self, run: Run, people: Sequence[Kept], caller: str) -> None:
@@ -79,10 +77,17 @@ class Runs(Protocol):
         """Keep the report, and end the run; the people of runs before the last are forgotten. Raises ``RunLost``."""
         ...
 
-    async def known(self, study: str) -> frozenset[str]:
-        """Return who has a result of the study that stands and was not gone since, and who failed in the last run."""
+    async def known(self, run: Run) -> frozenset[str]:
+        """Return who has a result of the study, or failed in the last such run; not who is opposed or gone since."""
         ...
 
-    async def told(self, run: Run, make: Callable[[Iterable[Ended], Mapping[str, Document]], T]) -> T:
-        """Return what is made of the people of a run with their ends, and of what the last run kept, by patient."""
+    def ends(self, run: Run) -> AsyncIterator[Iterable[Ended]]:
+        """Yield the people of a run with their ends, in order, a page at a time.
+
+        A page is unpacked as it is gone through, once; that takes a while, and is for another thread.
+        """
+        ...
+
+    def absent(self, run: Run) -> AsyncIterator[Iterable[tuple[str, Document]]]:
+        """Yield who is in the last run and not in this one, in such pages, with what is kept of them."""
         ...

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
 import msgspec
 
 from service.discovery.because import because
-from service.discovery.model import Ended, Facts
+from service.discovery.model import GONE, NOT_PERMITTED, Ended, Facts
 from service.eligibility.findings import Open
 from service.eligibility.results import LISTED, Outcome, Status
 from service.eligibility.study import Study
@@ -18,7 +18,6 @@ from service.fhir.coverage import Tally, counted, merge
 from service.screening.document import Document
 
 NOT_IN_SOURCE = "not-in-source"  # in the place of a status
-NOT_PERMITTED = "not-permitted"
 OUTCOMES = ("pass", "fail", "missing_data", "to_confirm")  # of a criterion, as the funnel counts them
 _SOON = timedelta(days=7)
 _MOST_UNITS = 10
@@ -28,27 +27,12 @@ _STATUSES = (Status.CANDIDATE, Status.POTENTIAL_CANDIDATE, Status.INELIGIBLE)
 _PRIORITIES = (1, 2, 3, 4)
 
 
-def make_report(study: Study, facts: Facts, ended: Iterable[Ended], before: Mapping[str, Document]) -> dict[str, Any]:
-    """Return the report as JSON values.
+class ReportMaker:
+    """Makes the report out of people, a page at a time and each person once; no document is held."""
 
-    ``ended`` are the people of the run, ordered by reference and each once, ``before`` the documents of the last run
-    by patient; both are gone through once, and no document is held.
-    """
-    told = _Told(study, facts)
-    for one in ended:
-        told.take(one, before.get(one.patient))
-    if facts.limit is None:  # else whoever is not here may only have been left out
-        told.miss(before)
-    return told.report()
-
-
-class _Told:
-    """What was told of people so far."""
-
-    def __init__(self, study: Study, facts: Facts) -> None:
-        self._study, self._facts = study, facts
-        self._soon = facts.as_of + _SOON
-        self._seen: set[str] = set()
+    def __init__(self, study: Study, as_of: date) -> None:
+        self.taken = 0  # people of the run
+        self._study, self._soon = study, as_of + _SOON
         self._by_status: Counter[str] = Counter()
         self._by_priority: Counter[int] = Counter()
         self._funnel = {criterion.id: dict.fromkeys(OUTCOMES, 0) for criterion in study.criteria}
@@ -59,26 +43,27 @@ class _Told:
         self._coverage: dict[str, Tally] = {}
         self._not_permitted = 0
 
-    def take(self, one: Ended, before: Document | None) -> None:
-        """Tell of somebody; ``before`` is what the last run kept."""
-        self._seen.add(one.patient)
-        merge(self._coverage, one.coverage)
-        document, error = one.document, one.error
-        if document is not None:  # else nothing is known, and nothing has changed
-            self._compare(one.patient, before, document)
-            if _judged(document):
-                self._count(document)
-            else:
-                error = document["error"]["code"]
-        if error == NOT_PERMITTED:  # whoever may not be screened is no fault, and named to nobody
-            self._not_permitted += 1
-        elif error is not None:
-            self._failed.append({"patient": one.patient, "error": error})
+    def take(self, people: Iterable[Ended]) -> None:
+        """Tell of people of the run."""
+        for one in people:
+            self.taken += 1
+            merge(self._coverage, one.coverage)
+            if one.error == GONE:
+                self.miss([(one.patient, one.before)])
+            if one.found and one.document is not None:  # else nothing is known, and nothing has changed
+                self._compare(one.patient, one.before, one.document)
+                if _judged(one.document):
+                    self._count(one.document)
+            refusal = _refusal(one.document)
+            if refusal == NOT_PERMITTED:  # whoever may not be screened is no fault, and is not called for it
+                self._not_permitted += 1
+            elif error := one.error or refusal:
+                self._failed.append({"patient": one.patient, "error": error})
 
-    def miss(self, before: Mapping[str, Document]) -> None:
-        """Tell of those who were listed and are not in the source any more."""
-        for patient in before:
-            if patient not in self._seen and _listed(before[patient]):
+    def miss(self, people: Iterable[tuple[str, Document | None]]) -> None:
+        """Tell of people who are not in the source any more, with what the last run kept of them."""
+        for patient, before in people:
+            if _listed(before):
                 self._lost.append({"patient": patient, "status": NOT_IN_SOURCE, "priority": None, "because": []})
 
     def _count(self, document: Document) -> None:
@@ -108,10 +93,9 @@ class _Told:
         elif _listed(after) and (why or now != then):
             self._changed.append({"patient": patient, "from": then, "to": now, "because": why})
 
-    def report(self) -> dict[str, Any]:
-        """Return all of it."""
-        facts, selection = self._facts, self._facts.selection
-        order = list(self._funnel)
+    def report(self, facts: Facts) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        order, selection = list(self._funnel), facts.selection
         return {
             "run": facts.run,
             "study": facts.study,
@@ -140,11 +124,17 @@ class _Told:
             "not_permitted": self._not_permitted,
             "since": facts.since.isoformat() if facts.since else None,
             "dry_run": facts.dry_run,
+            "timings": dict(facts.timings),
         }
 
 
 def _judged(document: Document) -> bool:
     return "error" not in document
+
+
+def _refusal(document: Document | None) -> str | None:
+    """Return the code of why somebody is not screened."""
+    return None if document is None or _judged(document) else document["error"]["code"]
 
 
 def _listed(document: Document | None) -> bool:
@@ -154,8 +144,8 @@ def _listed(document: Document | None) -> bool:
 
 def _standing(document: Document) -> Document:
     """Return status and priority; of somebody who cannot be screened, the code of why."""
-    if not _judged(document):
-        return {"status": document["error"]["code"], "priority": None}
+    if (refusal := _refusal(document)) is not None:
+        return {"status": NOT_IN_SOURCE if refusal == GONE else refusal, "priority": None}
     return {"status": document["status"], "priority": document["priority"]}
 
 

@@ -19,7 +19,7 @@ import msgspec
 from service.discovery.ending import Ending
 from service.discovery.model import GONE, Facts, Kept, Run, Selection
 from service.discovery.ports import People, RunLost, Runs, Told
-from service.discovery.report import make_report
+from service.discovery.report import ReportMaker
 from service.discovery.sections import Report
 from service.errors import ServerError
 from service.work.ports import StoreDown
@@ -29,16 +29,36 @@ KEEP_AFTER = 1.0  # seconds
 
 
 class Progress:
-    """How far a run is: told to whoever watches, and kept with the lease."""
+    """How far a run is: told to whoever watches, and kept with the lease; how long its stages took."""
 
-    def __init__(self, told: Told) -> None:
-        self._told = told
-        self.now: tuple[str, int, int | None] = ("begin", 0, None)
+    def __init__(self, told: Told, clock: Callable[[], float]) -> None:
+        self._told, self._clock = told, clock
+        self._began = self._since = clock()
+        self._seconds: dict[str, float] = {}
+        self.now: tuple[str, int, int | None] = ("select", 0, None)
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         """Hear how far a stage is."""
+        self._count()
         self.now = (stage, done, total)
         self._told(stage, done, total)
+
+    def _count(self) -> None:
+        """Add the time since the last word to the stage that was told of."""
+        now, stage = self._clock(), self.now[0]
+        self._seconds[stage] = self._seconds.get(stage, 0.0) + now - self._since
+        self._since = now
+
+    @property
+    def seconds(self) -> float:
+        """All of it."""
+        return round(self._clock() - self._began, 1)
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """By stage, in the order in which they began."""
+        self._count()
+        return {stage: round(seconds, 1) for stage, seconds in self._seconds.items()}
 
     @property
     def text(self) -> str:
@@ -57,29 +77,17 @@ class Discovery:
 
     async def carry_out(self, run: Run, people: People, told: Told) -> Report:
         """Return the report. Raises ``InputError``, ``TryLater``, ``Never``, ``RunLost`` and ``StoreDown``."""
-        began, progress = self.clock(), Progress(told)
+        progress = Progress(told, self.clock)
         async with self._held(run, progress):
             selection = run.selection or await self._select(run, people, progress)
+            run = run._replace(selection=selection)
             await self._screen(run, people, selection, progress)
-            facts = Facts(
-                run.id,
-                run.order.study,
-                run.order.as_of,
-                people.source,
-                people.engine,
-                selection,
-                round(self.clock() - began, 1),
-                run.since,
-                run.order.limit,
-                run.order.dry_run,
-            )
-            study = self.ending.screener.study
-            report = await self.runs.told(run, lambda ended, before: make_report(study, facts, ended, before))
+            report = await self._report(run, people, selection, progress)
             await self.runs.finish(run, msgspec.json.encode(report))
         return report
 
     async def _select(self, run: Run, people: People, told: Told) -> Selection:
-        known = await self.runs.known(run.order.study)
+        known = await self.runs.known(run)
         found = await people.select(known, told)
         if run.order.limit is not None:
             found = msgspec.structs.replace(found, patients=found.patients[: run.order.limit])
@@ -108,6 +116,31 @@ class Discovery:
             raise
         ends += [Kept(patient, None, GONE) for patient in left]
         await self.runs.ended(run, ends, run.order.caller)
+
+    async def _report(self, run: Run, people: People, selection: Selection, progress: Progress) -> Report:
+        """Make the report a page at a time in another thread, so that nobody waits for longer."""
+        order, total = run.order, len(selection.patients)
+        maker = ReportMaker(self.ending.screener.study, order.as_of)
+        progress("report", 0, total)
+        async for page in self.runs.ends(run):
+            await asyncio.to_thread(maker.take, page)
+            progress("report", maker.taken, total)
+        if order.limit is None:  # else whoever is not here may only have been left out
+            async for others in self.runs.absent(run):
+                await asyncio.to_thread(maker.miss, others)
+        facts = Facts(
+            run.id,
+            order.study,
+            order.as_of,
+            people.source,
+            people.engine,
+            selection,
+            progress.seconds,
+            run.since,
+            order.dry_run,
+            progress.timings,
+        )
+        return await asyncio.to_thread(maker.report, facts)
 
     @asynccontextmanager
     async def _held(self, run: Run, progress: Progress) -> AsyncIterator[None]:

@@ -98,7 +98,7 @@ class Told:
         yield Section("missing", words.missing, (words.notion, words.people, words.unlocks), missing)
         due = [(each["patient"], each["rescreen_after"]) for each in report["rescreen_due"]]
         yield Section("due", words.due, (words.patient, words.day), due)
-        failed = [(each["patient"], _plain(each["error"])) for each in report["failed"]]
+        failed = [(each["patient"], self._error(each["error"])) for each in report["failed"]]
         yield Section("failed", words.failed, (words.patient, words.error), failed)
         yield Section("unread", words.unread, (words.place,), [(each,) for each in report["unread"]])
         yield self._coverage()
@@ -116,7 +116,11 @@ class Told:
         return Section("coverage", words.coverage, (words.notion, words.known, words.local, words.units), rows, note)
 
     def _units(self, covered: Report) -> str:
-        return ", ".join(f"{each['unit'] or self.words.no_unit} × {each['n']}" for each in covered["unreadable_units"])
+        units = covered["unreadable_units"]
+        return ", ".join(
+            f"{each['unit']} × {each['n']}" if each["unit"] else self.words.no_unit.format(n=each["n"])
+            for each in units
+        )
 
     def notion(self, id_: str) -> str:
         """Return a notion's name for people."""
@@ -125,8 +129,11 @@ class Told:
 
     def _stands(self, standing: Report) -> str:
         words, priority = self.words, standing["priority"]
-        status = words.statuses.get(standing["status"], _plain(standing["status"]))
+        status = words.statuses.get(standing["status"]) or self._error(standing["status"])
         return f"{status}, {words.priority} {priority}" if priority else status
+
+    def _error(self, code: str) -> str:
+        return self.words.errors.get(code) or _plain(code)
 
     def _because(self, told: Report) -> str:
         return "; ".join(self._cause(each) for each in told["because"])

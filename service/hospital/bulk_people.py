@@ -49,7 +49,8 @@ class BulkPeople:
             entry = entry_of(self._study)
             new = await asyncio.to_thread(people_changed, self._folder, self._study, entry, self._client.own)
             found = Selection(seen=None, patients=sorted(known | new.people), unread=new.unread)
-        return msgspec.structs.replace(found, unread=[*exported.unread, *found.unread], until=exported.until)
+        unread, until = [*exported.unread, *found.unread], exported.until
+        return msgspec.structs.replace(found, unread=unread, until=until, at=until)
 
     async def screened(self, patients: Sequence[str], as_of: date, told: Told) -> AsyncIterator[Found]:
         """Give each of them with the result. Raises as ``select`` does."""

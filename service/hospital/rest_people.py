@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import structlog
 
@@ -113,6 +113,7 @@ class RestPeople:
     async def _screened(self, patient: str, as_of: date, *, alone: bool = False) -> Found | None:
         """Return the result; ``None``: the server was left in peace meanwhile, so ``_again`` when others are done."""
         assert self._screener.records is not None  # noqa: S101 - there is a client
+        at = datetime.now(UTC)
         try:
             pulled = await self._screener.records.fetch(patient)
         except InputError as error:
@@ -140,7 +141,7 @@ class RestPeople:
         except Exception as bug:  # noqa: BLE001 - one chart stops nothing; what it says could hold clinical values
             log.warning("patient-unreadable", error=type(bug).__name__)
             return Found(patient, None, "patient-unreadable")
-        return Found(patient, judged, None, coverage)
+        return Found(patient, judged, None, coverage, at)
 
     async def _paused(self, error: TryLater) -> bool:
         """Count a person whom the server did not give; return whether it gave nobody then, which is over now.

@@ -77,6 +77,17 @@ def says_the_same(one: bytes, other: bytes) -> bool:
     return first == second
 
 
+def with_newer_post(document: bytes, newer: bytes) -> bytes:
+    """Return a document with what a later one that says the same tells of posting; what was written stays written."""
+    old, new = decode(document), decode(newer)
+    before, now = old.get("written"), new.get("written")
+    told = {"person_status": new.get("person_status")}
+    if now is not None and (now["done"] or before is None or not before["done"]):
+        told["written"] = now
+    changed = {name: value for name, value in told.items() if old.get(name) != value}
+    return encode(old | changed) if changed else document
+
+
 def not_posted(document: bytes, why: Why) -> bytes:
     """Return the document of a result that no server was asked to take."""
     return encode(decode(document) | {"written": Written(done=False, why=why).document})

@@ -12,6 +12,9 @@ from service.store.tables import audit, screenings
 from service.work.model import Audit, Claim, Filter, NewJob, StoredScreening
 from service.work.ports import LeaseLost
 
+_INSIDE = {"created", "confirmed"}  # what no door tells
+_OURS = _INSIDE | {"changed"}
+
 
 def screened(
     connection: Connection,
@@ -30,7 +33,7 @@ def screened(
 
 def keep(connection: Connection, now: datetime, result: StoredScreening, line: Audit) -> None:
     """Add a result and its line of the audit."""
-    names = (column.name for column in screenings.columns if column.name not in ("created", "changed"))
+    names = (column.name for column in screenings.columns if column.name not in _OURS)
     row = {name: getattr(result, name) for name in names}
     connection.execute(insert(screenings).values(**row, created=now, changed=now))
     record(connection, now, line)
@@ -97,4 +100,4 @@ def _rewrite(connection: Connection, now: datetime, held: Claim, document: bytes
 
 
 def _read(row: Any) -> StoredScreening:
-    return StoredScreening(**{name: value for name, value in row._mapping.items() if name != "created"})  # noqa: SLF001 - its public name in SQLAlchemy
+    return StoredScreening(**{name: value for name, value in row._mapping.items() if name not in _INSIDE})  # noqa: SLF001 - its public name in SQLAlchemy

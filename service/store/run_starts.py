@@ -20,7 +20,6 @@ _LATELY = timedelta(hours=12)  # a night: what broke off before that is not gone
 _SERVED = timedelta(hours=6)  # a job that nobody has touched for so long is of a service that is no more
 _GIVEN_UP = "It broke off or was never begun, and another run was asked for."
 _WAITS = {JobState.READY, JobState.RUNNING}
-_MOMENT = timedelta(microseconds=1)
 
 _encode = msgspec.json.encode
 
@@ -73,19 +72,20 @@ def set_aside(connection: Connection, now: datetime, id_: str, reason: str) -> N
 
 def _newest(connection: Connection, study: str) -> Row[Any] | None:
     """Return the run that was begun or queued last; only that one can be under way."""
-    of = select(runs).where(runs.c.study == study).order_by(runs.c.started.desc()).limit(1)
+    of = select(runs).where(runs.c.study == study).order_by(runs.c.number.desc()).limit(1)
     return connection.execute(of.with_for_update()).one_or_none()
 
 
 def _is_held(now: datetime, row: Row[Any]) -> bool:
-    return row.state == RunState.RUNNING and row.held_until is not None and row.held_until > now
+    left = timedelta() if row.held_until is None else row.held_until - now
+    return bool(row.state == RunState.RUNNING and timedelta() < left < _SERVED)  # more is of a clock that was wrong
 
 
 def _is_under_way(connection: Connection, now: datetime, row: Row[Any]) -> bool:
     """Whether somebody carries it out, or a service will."""
     if row.state not in (RunState.QUEUED, RunState.RUNNING):
         return False
-    served = now - row.changed < _SERVED and jobs.standing(connection, row.id) in _WAITS
+    served = abs(now - row.changed) < _SERVED and jobs.standing(connection, row.id) in _WAITS
     return served or _is_held(now, row)
 
 
@@ -106,11 +106,12 @@ def _fail(connection: Connection, now: datetime, reason: str, *which: Any) -> No
 
 def _insert(connection: Connection, now: datetime, id_: str, order: RunOrder, standing: dict[str, Any]) -> None:
     newest = _newest(connection, order.study)
-    started = now if newest is None else max(now, newest.started + _MOMENT)  # in order, whatever clocks say
-    row = {"id": id_, "study": order.study, "for_good": order.for_good, "order": _encode(order)}
+    number = 1 if newest is None else newest.number + 1  # in order, whatever clocks say
+    row = {"id": id_, "number": number, "study": order.study, "as_of": order.as_of}
+    row |= {"for_good": order.for_good, "order": _encode(order), "started": now, "changed": now}
     try:
         with connection.begin_nested():
-            connection.execute(insert(runs).values(**row, **standing, started=started, changed=now))
+            connection.execute(insert(runs).values(**row, **standing))
     except IntegrityError:
         raise RunUnderWay("A run of this study was begun at the same moment.") from None
 
@@ -121,11 +122,16 @@ def _taken(connection: Connection, now: datetime, row: Row[Any], terms: Terms, l
     if row.rules != terms.rules or row.scope != terms.scope:
         connection.execute(delete(run_people).where(run_people.c.run == row.id))
         since = _since(connection, now, decode_order(row.order), terms)
-        values |= {"rules": terms.rules, "scope": terms.scope, "since": since, "selection": None}
+        values |= {"rules": terms.rules, "scope": terms.scope, "since": since, "selection": None, "started": now}
     this = (runs.c.id == row.id, runs.c.fence == row.fence, runs.c.state == row.state)
     changed = update(runs).where(*this).values(**values, held_until=now + lease, changed=now)
-    if connection.execute(changed).rowcount != 1:
-        raise RunUnderWay("This run was taken at the same moment.")
+    try:
+        with connection.begin_nested():
+            taken = connection.execute(changed).rowcount == 1
+    except IntegrityError:  # another one was begun
+        taken = False
+    if not taken:
+        raise RunUnderWay("This run was taken, or another begun, at the same moment.")
     return _run(connection, row.id)
 
 
@@ -136,7 +142,7 @@ def _since(connection: Connection, now: datetime, order: RunOrder, terms: Terms)
     """
     alike = (runs.c.rules == terms.rules, runs.c.scope == terms.scope)
     whole = last(connection, order.study, *alike, runs.c.since.is_(None))
-    if order.full or whole is None or now - whole.started >= terms.whole_every:
+    if order.full or whole is None or not timedelta() <= now - whole.started < terms.whole_every:
         return None
     before = last(connection, order.study, *alike)
     return before.selection.until if before is not None and before.selection is not None else None

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from service.discovery.model import Ended, Kept, Run, RunOrder, RunState, Selection, Terms
+from service.discovery.model import Ended, Kept, Overtaken, Run, RunOrder, RunState, Selection, Terms
 from service.screening.document import Document
-from service.store import run_notices, run_starts, runs
+from service.store import run_documents, run_ends, run_notices, run_starts, runs
 from service.store.database import Database
-from service.store.newest import later_day_stands
-from service.store.run_documents import Documents, ends
+from service.store.newest import overtaken
 from service.work.model import Key, NewJob
 from service.work.ports import StoreDown
-
-T = TypeVar("T")
 
 
 def _utc_now() -> datetime:
@@ -69,14 +66,14 @@ class SqlRuns:
         """Return who has no end yet."""
         return await self._database.run(runs.left, run)
 
-    async def superseded(self, run: Run, patient: str) -> bool:
-        """Whether a result of a later day stands."""
-        day, today = run.order.as_of, self._now().astimezone().date()
-        return await self._database.run(later_day_stands, today, run.order.study, patient, day)
+    async def overtaken(self, run: Run, patient: str, at: datetime) -> Overtaken | None:
+        """Return what is newer about a patient."""
+        order, today = run.order, self._now().astimezone().date()
+        return await self._database.run(overtaken, today, order.study, patient, order.as_of, at)
 
     async def ended(self, run: Run, people: Sequence[Kept], caller: str) -> None:
         """Keep the ends of people."""
-        await self._database.run(runs.ended, self._now(), run, people, caller)
+        await self._database.run(run_ends.ended, self._now(), run, people, caller)
 
     async def finish(self, run: Run, report: bytes) -> None:
         """End a run well."""
@@ -106,14 +103,25 @@ class SqlRuns:
         """Have a run told of no more."""
         await self._database.run(run_notices.was_told, id_)
 
-    async def known(self, study: str) -> frozenset[str]:
+    async def known(self, run: Run) -> frozenset[str]:
         """Return who has to be looked at again."""
-        return await self._database.run(runs.known, self._now(), study)
+        return await self._database.run(run_ends.known, run)
 
-    async def told(self, run: Run, make: Callable[[Iterable[Ended], Mapping[str, Document]], T]) -> T:
-        """Return what is made of the people of a run and of the last one."""
-        return await self._database.run(_told, run, make)
+    async def ends(self, run: Run) -> AsyncIterator[Iterable[Ended]]:
+        """Yield the people of a run with their ends."""
+        async for page in self._pages(run_documents.ends, run):
+            yield map(run_documents.read_end, page)
 
+    async def absent(self, run: Run) -> AsyncIterator[Iterable[tuple[str, Document]]]:
+        """Yield who is in the last run and not in this one."""
+        async for page in self._pages(run_documents.absent, run):
+            yield ((row.patient, run_documents.unpacked(row.document) or {}) for row in page)
 
-def _told(connection: Connection, run: Run, make: Callable[[Iterable[Ended], Mapping[str, Document]], T]) -> T:
-    return make(ends(connection, run), Documents(connection, runs.last_id(connection, run.order.study)))
+    async def _pages(
+        self, read: Callable[[Connection, Run, str], Sequence[Row[Any]]], run: Run
+    ) -> AsyncIterator[Sequence[Row[Any]]]:
+        """Yield rows of people in order; each page is a transaction of its own."""
+        last = ""
+        while page := await self._database.run(read, run, last):
+            yield page
+            last = page[-1].patient

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
 
-from service.discovery.model import GONE, Kept, Run, RunOrder, RunState, Selection
+from service.discovery.model import Run, RunOrder, RunState, Selection
 from service.discovery.ports import RunLost
-from service.screening.stored import decode, says_the_same
-from service.store import results
-from service.store.newest import NOT_PERMITTED, replaced
-from service.store.run_documents import Documents, packed
-from service.store.tables import run_people, runs, screenings
-from service.work.model import Audit, StoredScreening
+from service.screening.stored import decode
+from service.store.tables import run_people, runs
 
 _AT_ONCE = 500  # values in one statement
+_KEPT = timedelta(days=30)  # without a run of their kind people of runs are forgotten
 
 decode_order = msgspec.json.Decoder(RunOrder).decode
 _selection = msgspec.json.Decoder(Selection)
@@ -48,47 +44,16 @@ def left(connection: Connection, run: Run) -> list[str]:
     )
 
 
-def ended(connection: Connection, now: datetime, run: Run, people: Sequence[Kept], caller: str) -> None:
-    """Keep the ends of people, and what is new of their results."""
-    change(connection, now, run)
-    before = Documents(connection, last_id(connection, run.order.study))
-    for each in people:
-        unknown = each.document is None and each.error != GONE  # what was known the last time is the best we know
-        document = before.packed(each.patient) if unknown else packed(each.document)
-        this = (run_people.c.run == run.id, run_people.c.patient == each.patient)
-        coverage = _encode(each.coverage) if each.coverage else None
-        end = {"ended": True, "error": each.error, "document": document, "coverage": coverage, "again": _again(each)}
-        connection.execute(update(run_people).where(*this).values(**end))
-        if each.result is not None:
-            _keep(connection, now, each, each.result, caller)
-
-
-def _again(each: Kept) -> bool:
-    """Whether to look at somebody the next time, whatever has changed: not at who is gone or opposed."""
-    refused = each.result.error if each.result is not None else None
-    return bool({each.error, refused} - {None, GONE, NOT_PERMITTED})
-
-
-def _keep(connection: Connection, now: datetime, each: Kept, result: StoredScreening, caller: str) -> None:
-    """Add a result that says something new; one about somebody without the disease only where there was another."""
-    standing = _standing(connection, now, result)
-    if standing is None and (each.without_disease or result.error is not None):
-        return
-    if standing is not None and result.error is None and says_the_same(standing, result.document):
-        return
-    results.keep(connection, now, result, Audit("screened", caller, result.patient, result.id))
-
-
-def _standing(connection: Connection, now: datetime, result: StoredScreening) -> bytes | None:
-    this = (screenings.c.patient == result.patient, screenings.c.study == result.study, screenings.c.error.is_(None))
-    stands = ~replaced(screenings, now.astimezone().date())
-    return connection.execute(select(screenings.c.document).where(*this, stands).limit(1)).scalar()
-
-
 def finish(connection: Connection, now: datetime, run: Run, report: bytes) -> None:
-    """End a run well; of the people of other runs only those of the last for good are kept."""
+    """End a run well; people are kept of the runs that a next one goes on from."""
     change(connection, now, run, state=RunState.DONE, report=report, held_until=None, progress=None)
-    kept = {run.id, last_id(connection, run.order.study) or run.id}
+    kept = {run.id}
+    good = (*_for_good(run.order.study), runs.c.started > now - _KEPT)
+    rows = connection.execute(select(runs.c.id, runs.c.scope, runs.c.as_of, runs.c.number).where(*good)).all()
+    for scope in {row.scope for row in rows}:
+        theirs = [row for row in rows if row.scope == scope]
+        kept.add(max(theirs, key=lambda row: row.number).id)
+        kept.add(max(theirs, key=lambda row: (row.as_of, row.number)).id)
     others = select(runs.c.id).where(runs.c.study == run.order.study, runs.c.id.not_in(kept))
     connection.execute(delete(run_people).where(run_people.c.run.in_(others)))
 
@@ -133,10 +98,24 @@ def _others(value: Any, patient: str) -> Any:
     return [each for each in value if patient not in (each, each.get("patient") if isinstance(each, dict) else None)]
 
 
-def last_id(connection: Connection, study: str, *alike: ColumnElement[bool]) -> str | None:
-    """Return the id of the last run that ended well and left nobody out, and of which ``alike`` is true."""
-    done = (runs.c.study == study, runs.c.state == RunState.DONE, runs.c.for_good, *alike)
-    return connection.execute(select(runs.c.id).where(*done).order_by(runs.c.started.desc()).limit(1)).scalar()
+def _for_good(study: str) -> tuple[ColumnElement[bool], ...]:
+    return runs.c.study == study, runs.c.state == RunState.DONE, runs.c.for_good
+
+
+def last_id(connection: Connection, study: str, *alike: ColumnElement[bool], by_day: bool = False) -> str | None:
+    """Return the id of the last run that ended well and left nobody out, and of which ``alike`` is true.
+
+    ``by_day``: the one of the last day.
+    """
+    order = (*((runs.c.as_of.desc(),) if by_day else ()), runs.c.number.desc())
+    found = select(runs.c.id).where(*_for_good(study), *alike).order_by(*order).limit(1)
+    return connection.execute(found).scalar()
+
+
+def before(connection: Connection, run: Run) -> str | None:
+    """Return the id of the run with which one is compared: of the same people, and of no later day."""
+    alike = (runs.c.scope == run.scope, runs.c.as_of <= run.order.as_of)
+    return last_id(connection, run.order.study, *alike, by_day=True)
 
 
 def last(connection: Connection, study: str, *alike: ColumnElement[bool]) -> Run | None:
@@ -151,21 +130,13 @@ def read(connection: Connection, id_: str) -> Run | None:
     return None if row is None else _read(row)
 
 
-def known(connection: Connection, now: datetime, study: str) -> frozenset[str]:
-    """Return who has a result that stands, and who failed the last time; not who was refused or gone since."""
-    stands = ~replaced(screenings, now.astimezone().date())
-    theirs = (screenings.c.study == study, screenings.c.patient.is_not(None), screenings.c.error.is_(None))
-    found = set(connection.execute(select(screenings.c.patient).where(*theirs, stands).distinct()).scalars())
-    again = (run_people.c.run == last_id(connection, study), run_people.c.again)
-    return frozenset(found.union(connection.execute(select(run_people.c.patient).where(*again)).scalars()))
-
-
 def _read(row: Any) -> Run:
     return Run(
         row.id,
         decode_order(row.order),
         RunState(row.state),
         row.fence,
+        row.scope,
         row.since,
         None if row.selection is None else _selection.decode(row.selection),
         row.progress,

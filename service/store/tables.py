@@ -85,6 +85,7 @@ screenings = Table(
     Column("priority", Integer),
     Column("error", String),
     Column("rules", String),
+    Column("confirmed", Date),  # the last later day for which a run found the same
     Column("trigger", String, nullable=False),
     Column("document", LargeBinary, nullable=False),
     Column("created", Instant, nullable=False),
@@ -167,7 +168,9 @@ runs = Table(
     "runs",
     metadata,
     Column("id", String, primary_key=True),
+    Column("number", BigInteger, nullable=False, server_default="0"),  # in the order of their beginning
     Column("study", String, nullable=False),
+    Column("as_of", Date),
     Column("state", String, nullable=False),
     Column("for_good", Boolean, nullable=False),  # the next one may go on from it
     Column("fence", Integer, nullable=False),
@@ -186,7 +189,7 @@ runs = Table(
 )
 _under_way = text("state IN ('queued', 'running')")
 Index("runs_under_way", runs.c.study, unique=True, sqlite_where=_under_way, postgresql_where=_under_way)
-Index("runs_started", runs.c.study, runs.c.started)
+Index("runs_begun", runs.c.study, runs.c.number)
 
 # Whom a run screens, and how each ended: of the run under way and of the last one.
 run_people = Table(

@@ -62,7 +62,8 @@ def purge(connection: Connection, now: datetime, before: datetime | None) -> int
     ended = jobs.c.state.in_((JobState.DONE, JobState.PARKED))
     connection.execute(delete(jobs).where(ended, jobs.c.changed < before))
     unfinished = select(jobs.c.screening).where(not_done)
-    old = (screenings.c.changed < before, screenings.c.id.not_in(unfinished))
+    said = or_(screenings.c.confirmed.is_(None), screenings.c.confirmed < before.astimezone().date())
+    old = (screenings.c.changed < before, said, screenings.c.id.not_in(unfinished))
     gone = connection.execute(delete(screenings).where(*old)).rowcount
     runs.purge(connection, before)
     there = (exists().where(each == idempotency.c.screening) for each in (screenings.c.id, jobs.c.screening))

@@ -107,6 +107,37 @@ def test_the_report_is_a_table_a_page_and_results(candor: Candor, folder: Path, 
     assert {"criteria", "patient"} <= documents[0].keys()
 
 
+@pytest.mark.parametrize("option", ["--page", "--results"])
+@pytest.mark.parametrize("file", ["no-such-folder/file", "."])
+def test_a_file_that_cannot_be_written_is_told_before_the_run(
+    candor: Candor, folder: Path, tmp_path: Path, option: str, file: str
+) -> None:
+    """One sentence, and nobody is looked for."""
+    run = candor("discover", "--source", folder, option, tmp_path / file, *DAY)
+    assert (run.code, run.out) == (2, "")
+    assert run.err.startswith(f"candor: {tmp_path / file} cannot be written: ")
+    assert run.err.count("\n") == 1
+    assert not (tmp_path / "home").exists()
+
+
+def test_files_stay_as_they_are_when_no_run_comes_of_it(candor: Candor, folder: Path, tmp_path: Path) -> None:
+    """One that is there keeps what is in it, and none is made."""
+    old, new = tmp_path / "old.html", tmp_path / "new.ndjson"
+    old.write_text("of yesterday")
+    assert candor("discover", "--last", "--page", old, "--results", new).code != 0
+    assert old.read_text() == "of yesterday"
+    assert not new.exists()
+
+
+def test_a_file_that_is_gone_at_the_end_hides_no_report(candor: Candor, folder: Path) -> None:
+    """A full disk: the report was printed, and the sentence stands beside it."""
+    for option in ("--page", "--results"):
+        run = candor("discover", "--source", folder, "--json", option, "/dev/full", *DAY)
+        assert run.code == 2
+        assert report(run)["screened"] > 0
+        assert "/dev/full cannot be written: No space left on device." in run.err
+
+
 def test_what_cannot_be_read_is_told(candor: Candor, folder: Path) -> None:
     """By file and line; the run is done in part."""
     with (folder / "Condition.ndjson").open("a") as file:

@@ -40,6 +40,7 @@ class Hospital:
 
     charts: dict[str, dict[str, Any]]
     fails: dict[str, str] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     ends_after: int | None = None
     error: BaseException = field(default_factory=lambda: TryLater("it is down"))
     known: frozenset[str] = frozenset()
@@ -62,6 +63,8 @@ class Hospital:
             if number == self.ends_after:
                 raise self.error
             await asyncio.sleep(0)
+            if patient in self.gone:
+                continue
             if patient in self.fails:
                 yield Found(patient, None, self.fails[patient])
             else:
@@ -86,6 +89,12 @@ class Night:
     runs: SqlRuns
     results: FakeResults = field(default_factory=FakeResults)
     told: list[tuple[str, int, int | None]] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
+
+    async def rest(self, seconds: float) -> None:
+        """Wait, after which the server takes results again."""
+        self.slept.append(seconds)
+        self.results.failure = None
 
     async def run(
         self, people: Hospital, id_: str = "a", order: RunOrder = ORDER, *, resume: bool = False
@@ -93,9 +102,9 @@ class Night:
         """Carry out a run; return its report without the time it took."""
         run = await self.runs.begin(id_, order, TERMS, LEASE, resume=resume)
         screener = Screener(shipped_study(), shipped_reader(), results=self.results)
-        discovery = Discovery(self.runs, Ending(screener, self.runs), LEASE)
+        discovery = Discovery(self.runs, Ending(screener, self.runs, sleep=self.rest), LEASE)
         report = await discovery.carry_out(run, people, lambda *told: self.told.append(told))
-        return {name: value for name, value in report.items() if name not in ("run", "seconds")}
+        return {name: value for name, value in report.items() if name not in ("run", "seconds", "timings")}
 
 
 @pytest.fixture
@@ -115,7 +124,9 @@ async def test_everybody_is_screened_posted_kept_and_reported(night: Night) -> N
     assert listed == {each.patient for each in kept if each.priority in (1, 2, 3)}
     assert {each.trigger for each in kept} == {"discovery"}
     assert "Patient/demo-12" not in {screening.patient for screening in night.results.posted}
-    assert night.told[-1] == ("screen", len(people.charts), len(people.charts))
+    number = len(people.charts)
+    assert night.told[-1] == ("report", number, number)
+    assert ("screen", number, number) in night.told
 
 
 async def test_a_second_night_finds_nothing_new(night: Night) -> None:
@@ -204,6 +215,19 @@ async def test_a_run_of_an_older_day_posts_nothing_over_a_newer_result(night: Ni
     assert report["failed"] == [{"patient": "Patient/demo-12", "error": "patient-replaced"}]
     assert kept
     assert kept.isdisjoint(screening.patient for screening in night.results.posted)
+
+
+async def test_a_server_that_asks_for_a_short_rest_is_waited_for(night: Night) -> None:
+    """Nobody fails for it; one that asks for an hour is not."""
+    night.results.failure = TryLater("busy", 20)
+    report = await night.run(hospital())
+    assert {each["error"] for each in report["failed"]} == {"patient-replaced"}
+    assert set(night.slept) == {20}
+    night.slept.clear()
+    night.results.failure = TryLater("busy", 3600)
+    with pytest.raises(TryLater):
+        await night.run(hospital(), "b")
+    assert night.slept == []
 
 
 async def test_a_bug_in_posting_one_result_stops_nothing(

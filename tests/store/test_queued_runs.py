@@ -224,3 +224,23 @@ async def test_runs_are_in_order_whatever_clocks_say(runs: SqlRuns, clock: Clock
     last = await runs.last(STUDY)
     assert last is not None
     assert last.id == "b"
+
+
+@pytest.mark.parametrize("wrong", [timedelta(days=400), timedelta(days=-400)])
+async def test_a_clock_that_was_wrong_for_a_night_blocks_nobody(runs: SqlRuns, clock: Clock, wrong: timedelta) -> None:
+    """A run killed under it is not held for a year, and everybody is looked through when that is due."""
+    clock.now += wrong
+    await whole(runs, "a", kept("Patient/1"))
+    await begin(runs, "b")
+    clock.now -= wrong
+    run = await begin(runs, "c")
+    assert run.since is None
+
+
+async def test_a_run_taken_while_another_is_begun_is_refused(runs: SqlRuns) -> None:
+    """Only one of a study is under way, whichever comes second."""
+    await queue(runs, "a")
+    run = await take(runs, "a")
+    await runs.fail(run, "no")
+    await begin(runs, "b")
+    assert await runs.take("a", TERMS, LEASE) is None

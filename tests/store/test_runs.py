@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from service.discovery.model import GONE, Ended, Kept, Run, RunOrder, RunState, Selection, Tally, Terms
+from service.discovery.model import Ended, Kept, Run, RunOrder, RunState, Selection, Tally, Terms
 from service.discovery.ports import RunLost, RunUnderWay
 from service.store import upkeep
 from service.store.run_store import SqlRuns
 from service.store.store import SqlStore, open_store
-from service.work.model import Filter, StoredScreening
+from service.work.model import StoredScreening
 from tests.store.conftest import LEASE, Clock
 
 pytestmark = pytest.mark.anyio
@@ -70,9 +68,14 @@ async def whole(runs: SqlRuns, id_: str, *people: Kept, order: RunOrder = ORDER,
     return run
 
 
-async def results(store: SqlStore) -> list[str | None]:
-    """Return whose results stand."""
-    return [each.patient for each in await store.screenings(Filter(study=STUDY))]
+async def ends(runs: SqlRuns, run: Run) -> list[Ended]:
+    """Return the people of a run."""
+    return [one async for page in runs.ends(run) for one in page]
+
+
+async def absent(runs: SqlRuns, run: Run) -> list[str]:
+    """Return who is in the last run alone."""
+    return [patient async for page in runs.absent(run) for patient, _ in page]
 
 
 async def test_two_runs_of_one_study_at_a_time_are_refused(runs: SqlRuns) -> None:
@@ -198,75 +201,6 @@ async def test_other_terms_look_through_everybody(runs: SqlRuns, changed: dict[s
     assert (await whole(runs, "c", kept("Patient/1"))).since == LATER
 
 
-async def test_results_are_kept_where_they_say_something_new(runs: SqlRuns, store: SqlStore) -> None:
-    """The same result of another day adds nothing; another one does, and its history stays."""
-    await whole(runs, "a", kept("Patient/1", as_of="2026-11-23", id="x"))
-    await whole(runs, "b", kept("Patient/1", as_of="2026-11-24", id="y"))
-    day = timedelta(days=400)
-    assert len(await store.recent(STUDY, "Patient/1", day)) == 1
-    await whole(runs, "c", kept("Patient/1", status="ineligible"))
-    assert len(await store.recent(STUDY, "Patient/1", day)) == 2
-    assert await results(store) == ["Patient/1"]
-
-
-async def test_nothing_is_kept_about_somebody_without_the_disease(runs: SqlRuns, store: SqlStore) -> None:
-    """Unless there is a result already, which is wrong by now."""
-    without = kept("Patient/1")._replace(without_disease=True)
-    await whole(runs, "a", without)
-    assert await results(store) == []
-    assert await runs.known(STUDY) == frozenset()
-    await whole(runs, "b", kept("Patient/1", status="potential-candidate"))
-    await whole(runs, "c", without)
-    assert len(await store.recent(STUDY, "Patient/1", timedelta(days=400))) == 2
-
-
-async def test_a_person_who_may_not_be_screened_is_listed_no_more(runs: SqlRuns, store: SqlStore) -> None:
-    """The refusal is kept where a result stood, and only there."""
-    refusal = kept("Patient/1")
-    assert refusal.result is not None
-    refused = refusal._replace(result=replace(refusal.result, id="r", error="not-permitted", status=None))
-    await whole(runs, "a", refused)
-    assert await store.recent(STUDY, "Patient/1", timedelta(days=400)) == []
-    await whole(runs, "b", kept("Patient/1"))
-    await whole(runs, "c", refused)
-    assert await results(store) == []
-
-
-async def test_those_with_a_result_and_those_who_failed_are_looked_at_again(runs: SqlRuns) -> None:
-    """Whoever has neither is found by the entry rule alone."""
-    await whole(runs, "a", kept("Patient/1"), Kept("Patient/2", None, "try-later"))
-    assert await runs.known(STUDY) == {"Patient/1", "Patient/2"}
-
-
-async def test_who_was_refused_is_looked_at_again_unless_opposed(runs: SqlRuns) -> None:
-    """A Patient that could not be read may be mended by the next night; whoever is opposed is left alone."""
-    refused = [
-        each._replace(result=replace(each.result, error=error, status=None))
-        for each, error in (
-            (kept("Patient/1"), "patient-unreadable"),
-            (kept("Patient/2"), "not-permitted"),
-            (kept("Patient/3"), GONE),
-        )
-        if each.result is not None
-    ]
-    await whole(runs, "a", *refused)
-    assert await runs.known(STUDY) == {"Patient/1"}
-
-
-async def test_who_is_gone_is_not_asked_for_every_night(runs: SqlRuns, store: SqlStore) -> None:
-    """The result stands no more; one that is found again does."""
-    gone = kept("Patient/1", error=GONE)
-    assert gone.result is not None
-    gone = gone._replace(result=replace(gone.result, error=GONE, status=None))
-    await whole(runs, "a", kept("Patient/1"))
-    assert await runs.known(STUDY) == {"Patient/1"}
-    await whole(runs, "b", gone)
-    assert await runs.known(STUDY) == frozenset()
-    assert await results(store) == []
-    await whole(runs, "c", kept("Patient/1", found="again"))
-    assert await runs.known(STUDY) == {"Patient/1"}
-
-
 async def test_the_report_is_made_of_this_run_and_the_last(runs: SqlRuns) -> None:
     """People come in order, with what they were; of older runs nothing is left."""
     await whole(runs, "a", kept("Patient/9"))
@@ -275,18 +209,35 @@ async def test_the_report_is_made_of_this_run_and_the_last(runs: SqlRuns) -> Non
     await runs.selected(run, PEOPLE)
     await runs.ended(run, [kept("Patient/2"), kept("Patient/1"), Kept("Patient/3", None, "try-later")], "cron")
 
-    def make(ended: Iterable[Ended], before: Mapping[str, Any]) -> list[Any]:
-        people = list(ended)
-        assert people[0].coverage == {"crp": Tally(known_codes=1)}
-        assert sorted(before) == ["Patient/1", "Patient/2"]
-        assert len(before) == 2
-        return [(each.patient, each.error, before.get(each.patient, {}).get("status")) for each in people]
-
-    assert await runs.told(run, make) == [
+    people = await ends(runs, run)
+    assert people[0].coverage == {"crp": Tally(known_codes=1)}
+    assert [(each.patient, each.error, (each.before or {}).get("status")) for each in people] == [
         ("Patient/1", None, "ineligible"),
         ("Patient/2", None, "candidate"),
         ("Patient/3", "try-later", None),
     ]
+    assert await absent(runs, run) == []
+
+
+async def test_what_the_last_run_kept_of_others_is_told_too(runs: SqlRuns) -> None:
+    """Of those who are not in this run, in order; who had no end worth keeping is not among them."""
+    await whole(runs, "a", kept("Patient/9"), kept("Patient/2"), kept("Patient/4"), Kept("Patient/5", None, "x"))
+    run = await begin(runs, "b")
+    await runs.selected(run, PEOPLE)
+    assert await absent(runs, run) == ["Patient/4", "Patient/9"]
+
+
+async def test_people_are_read_a_page_at_a_time(runs: SqlRuns, store: SqlStore) -> None:
+    """Everybody comes once, and others have their turn at the store between two pages."""
+    await whole(runs, "a", *(kept(f"Patient/{number:03}") for number in range(450)))
+    run = await begin(runs, "b")
+    await runs.selected(run, Selection(seen=3, patients=[f"Patient/{number:03}" for number in range(401)]))
+    sizes = []
+    async for page in runs.ends(run):
+        await store.counts()
+        sizes.append(len(list(page)))
+    assert sizes == [200, 200, 1]
+    assert await absent(runs, run) == [f"Patient/{number:03}" for number in range(401, 450)]
 
 
 async def test_a_forgotten_patient_stands_in_no_run(runs: SqlRuns, store: SqlStore) -> None:
@@ -301,10 +252,8 @@ async def test_a_forgotten_patient_stands_in_no_run(runs: SqlRuns, store: SqlSto
     assert after.report == b'{"new":[{"patient":"Patient/11"}],"seconds":1}'
     assert after.selection is not None
     assert after.selection.patients == ["Patient/2", "Patient/3"]
-    assert await runs.told(run, lambda ended, before: ([each.patient for each in ended], list(before))) == (
-        ["Patient/2", "Patient/3"],
-        [],
-    )
+    assert [each.patient for each in await ends(runs, run)] == ["Patient/2", "Patient/3"]
+    assert await absent(runs, run) == []
 
 
 async def test_old_runs_are_purged(runs: SqlRuns, store: SqlStore) -> None:

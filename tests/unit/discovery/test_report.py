@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,11 +11,11 @@ import msgspec
 import pytest
 
 from service.discovery.model import Ended, Facts, Selection, Uncoded
-from service.discovery.report import make_report
+from service.discovery.report import ReportMaker
 from service.fhir.coverage import Tally
 from service.screening.document import Document
 from tests.builders import SampleChart, complete_chart, empty_chart, observation
-from tests.nights import ended, night, report
+from tests.nights import night, report, told_of
 from tests.verdicts import shipped_study
 
 CHART = complete_chart()
@@ -23,7 +24,7 @@ UNWELL = CHART.add(LOW)
 KEYS = [
     "run", "study", "as_of", "source", "engine", "seen", "selected", "screened", "by_status", "by_priority", "funnel",
     "new", "lost", "changed", "missing", "rescreen_due", "failed", "coverage", "unread", "seconds",
-    "uncoded_conditions", "not_permitted", "since", "dry_run",
+    "uncoded_conditions", "not_permitted", "since", "dry_run", "timings",
 ]  # fmt: skip
 
 
@@ -32,11 +33,15 @@ def error(patient: str, code: str) -> Ended:
     return Ended(patient, {"patient": patient, "error": {"code": code, "detail": "…"}})
 
 
+class Person(dict[str, Any]):
+    """A document of which can be told whether it is held."""
+
+
 def made(people: list[Ended], before: Mapping[str, Document], **facts: Any) -> dict[str, Any]:
     """Return a report of people as they are kept."""
     selection = Selection(seen=None, patients=[one.patient for one in people])
-    told = Facts("r", "NCT06722105", date(2026, 11, 23), "bulk", "local", selection, 1.0, **facts)
-    return make_report(shipped_study(), told, people, before)
+    about = Facts("r", "NCT06722105", date(2026, 11, 23), "bulk", "local", selection, 1.0, **facts)
+    return told_of(about, people, before)
 
 
 def test_the_keys_are_those_of_the_contract_in_its_order() -> None:
@@ -121,11 +126,6 @@ def test_who_is_not_in_the_source_any_more_is_lost() -> None:
     ]
 
 
-def test_a_run_of_some_loses_nobody_it_did_not_look_at() -> None:
-    """With a limit the others were only left out."""
-    assert report({"Patient/b": CHART}, before={"Patient/a": CHART}, limit=1)["lost"] == []
-
-
 def test_who_stays_on_the_list_with_another_status_is_changed() -> None:
     """From and to, and why."""
     told = report({"Patient/a": CHART.drop("dlco")}, before={"Patient/a": CHART})
@@ -155,6 +155,45 @@ def test_who_fails_is_listed_and_neither_lost_nor_changed() -> None:
         {"patient": "Patient/b", "error": "patient-unreadable"},
     ]
     assert (told["new"], told["lost"], told["changed"], told["screened"]) == ([], [], [], 0)
+
+
+def test_who_fails_counts_nowhere_else_though_something_is_known_of_them() -> None:
+    """What the last run kept is no screening of tonight; the day and the missing values of then are not told again."""
+    early = night(CHART.drop("dlco").add(LOW | {"effectiveDateTime": "2026-11-12"}))
+    for kept in (early, night(CHART.drop("platelets"))):
+        told = made([Ended("Patient/a", kept, "try-later")], {"Patient/a": kept})
+
+        assert told["failed"] == [{"patient": "Patient/a", "error": "try-later"}]
+        assert (told["selected"], told["screened"]) == (1, 0)
+        assert {*told["by_status"].values(), *told["by_priority"].values()} == {0}
+        assert {row[outcome] for row in told["funnel"] for outcome in row if outcome != "id"} == {0}
+        assert (told["missing"], told["rescreen_due"]) == ([], [])
+        assert (told["new"], told["lost"], told["changed"]) == ([], [], [])
+
+
+def test_who_fails_is_told_with_what_failed_tonight() -> None:
+    """What kept them from being screened the last time may be over; who was opposed is still named to nobody."""
+    kept = {patient: error(patient, code).document for patient, code in (
+        ("Patient/a", "patient-replaced"), ("Patient/b", "not-permitted"),
+    )}  # fmt: skip
+    told = made([Ended(patient, document, "try-later") for patient, document in kept.items()], {})
+
+    assert told["failed"] == [{"patient": "Patient/a", "error": "try-later"}]
+    assert told["not_permitted"] == 1
+    assert b"Patient/b" not in msgspec.json.encode(told)
+
+
+@pytest.mark.parametrize(
+    "end", [Ended("Patient/a", None, "patient-not-found"), error("Patient/a", "patient-not-found")]
+)
+def test_who_is_gone_when_their_records_are_asked_for_is_lost(end: Ended) -> None:
+    """As who was not found at all; once, and only of those on the list."""
+    (lost,) = made([end], {"Patient/a": night(CHART)})["lost"]
+
+    assert lost == {"patient": "Patient/a", "status": "not-in-source", "priority": None, "because": []}
+    assert made([end], {"Patient/a": night(UNWELL)})["lost"] == []
+    assert made([end], {})["lost"] == []
+    assert made([end], {})["failed"] == [{"patient": "Patient/a", "error": "patient-not-found"}]
 
 
 def test_who_cannot_be_screened_any_more_is_off_the_list() -> None:
@@ -258,34 +297,17 @@ def test_a_run_that_finds_nobody_is_a_report_too(people: dict[str, SampleChart])
     assert told["screened"] == len(people)
 
 
-class Once(Mapping[str, Document]):
-    """Documents that are made when they are asked for, and count how many of them are held."""
+def test_people_are_gone_through_once() -> None:
+    """They may come from anywhere, a page at a time, and none is held after the next one came."""
+    maker, held = ReportMaker(shipped_study(), date(2026, 11, 23)), list[weakref.ref[Person]]()
 
-    def __init__(self, people: list[str]) -> None:
-        """Keep whom there are documents of."""
-        self.people, self.asked = people, list[str]()
+    def page() -> Iterator[Ended]:
+        for number in range(5):
+            document = Person(night(CHART, patient=f"Patient/{number}"))
+            assert len([each for each in held if each() is not None]) <= 1
+            held.append(weakref.ref(document))
+            yield Ended(f"Patient/{number}", document)
+            del document
 
-    def __getitem__(self, patient: str) -> Document:
-        """Make a document."""
-        if patient not in self.people:
-            raise KeyError(patient)
-        self.asked.append(patient)
-        return night(CHART, patient=patient)
-
-    def __iter__(self) -> Iterator[str]:
-        """Give whom there are documents of."""
-        return iter(self.people)
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self.people)
-
-
-def test_documents_are_asked_for_one_by_one() -> None:
-    """Those of the last run once each, and people of this one may come from anywhere, one after the other."""
-    before = Once(["Patient/a", "Patient/b", "Patient/gone"])
-    facts = Facts("r", "s", date(2026, 11, 23), "rest", "local", Selection(seen=2, patients=[]), 1.0)
-    told = make_report(shipped_study(), facts, iter(ended({"Patient/a": UNWELL, "Patient/b": CHART})), before)
-
-    assert before.asked == ["Patient/a", "Patient/b", "Patient/gone"]
-    assert [each["patient"] for each in told["lost"]] == ["Patient/a", "Patient/gone"]
+    maker.take(page())
+    assert maker.taken == 5

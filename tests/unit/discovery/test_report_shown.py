@@ -18,7 +18,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from service import terminal_report
+from service.cli_service import OF_A_PATIENT
 from service.discovery.funnel import COLOURS, write_funnel
+from service.discovery.model import NOT_POSTED
 from service.discovery.page import write_page
 from service.discovery.phrases import LANGUAGES
 from service.discovery.report import OUTCOMES
@@ -186,9 +188,31 @@ def test_a_dry_run_is_said_to_be_one() -> None:
     """Nobody looks for what was posted."""
     dry = report({}, dry_run=True)
 
-    assert "A dry run: nothing was posted" in on_terminal(dry)
+    assert "A dry run: no result was posted" in on_terminal(dry)
     assert "Essai à blanc" in write_page(dry, shipped_study(), "fr")
     assert "dry run" not in on_terminal(report({}))
+
+
+@pytest.mark.parametrize("code", [*OF_A_PATIENT, NOT_POSTED, "server-refuses", "try-later"])
+def test_why_somebody_is_not_screened_is_told_in_french(code: str) -> None:
+    """Of whom failed, and of who left the list: no English stands between."""
+    of = report({}) | {"failed": [{"patient": "Patient/a", "error": code}]}
+    of |= {"lost": [{"patient": "Patient/b", "status": code, "priority": None, "because": []}]}
+    rows = dict(re.findall(r"<td>(Patient/[ab])</td><td>([^<]*)", write_page(of, shipped_study(), "fr")))
+
+    assert code.replace("-", " ") not in rows.values()
+    assert rows["Patient/a"] == rows["Patient/b"] != ""
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "g/l × 2, without a unit: 3"), ("fr", "g/l × 2, sans unité : 3")]
+)
+def test_values_without_a_unit_are_counted(language: str, words: str) -> None:
+    """In words that take none for a unit."""
+    units = [{"unit": "g/l", "n": 2}, {"unit": "", "n": 3}]
+    of = told() | {"coverage": [told()["coverage"][0] | {"unreadable_units": units}]}
+
+    assert words in write_page(of, shipped_study(), language)
 
 
 def test_a_terminal_shows_the_first_of_many() -> None:
