@@ -126,7 +126,7 @@ def test_elsewhere_it_is_plain_lines(tmp_path: Path, folder: Path) -> None:
     assert report(done.stdout)["screened"] == COPIES * 10
     lines = done.stderr.splitlines()
     assert {re.sub(r"\d+", "n", each) for each in lines} <= {
-        f"candor: {stage}: n{of}" for stage in ("select", "collect", "screen") for of in ("", " of n")
+        f"candor: {stage}: n{of}" for stage in ("select", "collect", "screen", "report") for of in ("", " of n")
     }
     assert f"candor: screen: {COPIES * 11} of {COPIES * 11}" in lines
 
