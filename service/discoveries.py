@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 REST, BULK = "rest", "bulk"
 AGAIN = 30.0  # seconds until a run whose holder is gone without a word is asked for again
+ABANDONED = timedelta(days=7)  # nobody goes on with a run as old as that
 
 log = structlog.get_logger()
 
@@ -125,12 +126,12 @@ class Discoveries:
     def _terms(self, order: RunOrder) -> Terms:
         settings = self.settings
         where = {
-            REST: (settings.fhir_url,),
-            BULK: (settings.fhir_url, settings.bulk_group, settings.bulk_type_filter),
-        }.get(order.source, ())
+            REST: (REST, settings.fhir_url),
+            BULK: (BULK, settings.fhir_url, settings.bulk_group, settings.bulk_type_filter),
+        }.get(order.source, ("folder",))  # a folder has another name every night
         return Terms(
             rules=self.screeners[order.study].study.rulebook.hash,
-            scope=blake2b(repr((order.source, *map(str, where))).encode(), digest_size=16).hexdigest(),
+            scope=blake2b(repr([*map(str, where)]).encode(), digest_size=16).hexdigest(),
             whole_every=timedelta(days=settings.discovery_full_days),
         )
 
@@ -185,9 +186,15 @@ class Discoveries:
         """Delete what runs left that are not gone on with: it is patient data."""
         for folder in list(self._works.iterdir()) if self._works.is_dir() else ():
             other = await self.runs.read(folder.name)
-            theirs = other is not None and other.order.study != run.order.study and other.state is not RunState.DONE
-            if folder.name != run.id and not theirs:
+            if folder.name != run.id and not (other is not None and _may_go_on_beside(other, run)):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _may_go_on_beside(other: Run, run: Run) -> bool:
+    """Whether a run of another study goes on, or may be resumed."""
+    if other.order.study == run.order.study or other.state is RunState.DONE:
+        return False
+    return run.started - other.started < ABANDONED
 
 
 @asynccontextmanager

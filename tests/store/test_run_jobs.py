@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from service.config import Settings
-from service.discoveries import Discoveries
+from service.discoveries import Discoveries, untold
 from service.discovery.door import RunDoor
 from service.discovery.model import RunOrder, RunState
 from service.screening.patient import Screener
@@ -20,7 +22,7 @@ from service.work.run import Jobs
 from service.work.worker import Worker
 from tests.crash.places import export
 from tests.store.conftest import LEASE, Clock
-from tests.store.test_runs import DAY, STUDY
+from tests.store.test_runs import DAY, STUDY, TERMS
 from tests.verdicts import shipped_reader, shipped_study
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("socket_enabled")]
@@ -34,7 +36,7 @@ class Service:
         self.store = SqlStore(store.database, self.clock)
         self.runs = SqlRuns(store.database, self.clock)
         screeners = {STUDY: Screener(shipped_study(), shipped_reader())}
-        discoveries = Discoveries(Settings(home=home), self.runs, None, screeners, None)
+        self.discoveries = discoveries = Discoveries(Settings(home=home), self.runs, None, screeners, None)
         self.worker = Worker(Jobs(self.store, screeners, None, discoveries.run_job), LEASE, tasks=1)
         self.door = RunDoor(self.runs, {STUDY}, frozenset({str(folder)}), lambda: None)
         self.order = RunOrder(study=STUDY, as_of=DAY, source=str(folder), caller="somebody")
@@ -44,6 +46,12 @@ class Service:
         claim = await self.store.claim([Kind.DISCOVER], LEASE)
         assert claim is not None
         await self.worker.run(claim)
+
+    async def searched(self, folder: Path) -> dict[str, Any]:
+        """Search a folder; return the report."""
+        order = RunOrder(study=STUDY, as_of=DAY, source=str(folder), caller="somebody")
+        _, report = await self.discoveries.run(str(uuid4()), order, resume=False, told=untold)
+        return report
 
     async def stands(self, id_: str) -> tuple[RunState, str | None]:
         """Return how a run stands, and why."""
@@ -109,3 +117,27 @@ async def test_the_job_of_a_run_that_was_given_up_ends(service: Service, tmp_pat
     assert (await service.stands(other))[0] is RunState.DONE
     service.clock.pass_(days=1)
     assert await service.store.claim([Kind.DISCOVER], timedelta(seconds=1)) is None
+
+
+async def test_folders_are_one_source_whatever_their_names(service: Service, tmp_path: Path) -> None:
+    """Every night's export has another name: what it holds is no news for that."""
+    for night in ("monday", "tuesday"):
+        export(tmp_path / night, 1)
+    first = await service.searched(tmp_path / "monday")
+    second = await service.searched(tmp_path / "tuesday")
+    assert first["new"]
+    assert (second["new"], second["lost"], second["changed"]) == ([], [], [])
+
+
+async def test_what_broken_off_runs_left_is_deleted(service: Service, tmp_path: Path) -> None:
+    """It is patient data; what another study's run may go on with stays for a week."""
+    export(tmp_path / "export", 1)
+    works = tmp_path / "home" / "runs"
+    other = await service.runs.begin("other", RunOrder(study="other", as_of=DAY), TERMS, LEASE, resume=False)
+    for name in (other.id, "unknown"):
+        (works / name).mkdir(parents=True)
+    await service.searched(tmp_path / "export")
+    assert [each.name for each in works.iterdir()] == ["other"]
+    service.clock.pass_(days=8)
+    await service.searched(tmp_path / "export")
+    assert list(works.iterdir()) == []
