@@ -26,12 +26,21 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _FILE = "candor.db"
 _BUSY = 10  # seconds that a transaction of SQLite waits for one of an operator's command
 _CONNECTIONS = 8  # of one process to PostgreSQL
+_LIMITS = {
+    "lock_timeout": "10s",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "20s",  # a process that hangs keeps nobody's rows
+    "timezone": "UTC",
+}
 _POSTGRESQL = {
     "pool_size": _CONNECTIONS,
     "max_overflow": 0,
     "pool_timeout": _BUSY,
     "pool_pre_ping": True,
-    "connect_args": {"connect_timeout": 5, "options": "-c lock_timeout=10s -c statement_timeout=60s -c timezone=UTC"},
+    "connect_args": {
+        "connect_timeout": 5,
+        "options": " ".join(f"-c {name}={value}" for name, value in _LIMITS.items()),
+    },
 }
 _NOT_NOW = (OperationalError, InterfaceError, InternalError, PoolTimeout)
 

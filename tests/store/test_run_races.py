@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from service.discovery.model import Run, RunState
 from service.discovery.ports import RunUnderWay
@@ -58,6 +58,13 @@ def queue(database: Database) -> None:
     """Have a run that waits for a service that is no more."""
     job = NewJob("queued", Kind.DISCOVER, "queued", b"{}")
     database.now(run_starts.queue, now() - timedelta(hours=7), "queued", ORDER, job, None)
+
+
+def test_a_process_that_hangs_in_a_transaction_keeps_nobody_out(database: Database) -> None:
+    """The server ends such a transaction, and with it the locks, sooner than the lease of whatever it did is over."""
+    limit = text("SELECT setting::int FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'")
+    with database.engine.connect() as connection:
+        assert 0 < connection.execute(limit).scalar_one() < LEASE.total_seconds() * 1000
 
 
 @pytest.mark.parametrize(
