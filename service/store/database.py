@@ -39,7 +39,7 @@ _POSTGRESQL = {
     "pool_pre_ping": True,
     "connect_args": {
         "connect_timeout": 5,
-        "options": " ".join(f"-c {name}={value}" for name, value in _LIMITS.items()),
+        "options": " ".join(f"-c {it}={_LIMITS[it]}" for it in _LIMITS),
     },
 }
 _NOT_NOW = (OperationalError, InterfaceError, InternalError, PoolTimeout)
