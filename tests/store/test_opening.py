@@ -62,6 +62,7 @@ async def test_versions_without_their_server_are_forgotten(open_again: Open) -> 
     with open_again() as store:
         await store.wrote("ResearchSubject/1/_history/1")
         run(store.database, "ALTER TABLE jobs DROP COLUMN promised")  # later steps
+        run(store.database, "ALTER TABLE screenings DROP COLUMN confirmed")
         run(store.database, "DROP TABLE runs")
         run(store.database, "DROP TABLE run_people")
         run(store.database, "UPDATE alembic_version SET version_num = '0002'")
