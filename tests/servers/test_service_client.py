@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from service.client import Candor, Refused
 from service.demo import charts
 from tests.e2e.conftest import Run, candor  # noqa: F401 - a fixture
+from tests.servers.fixtures import free_port
 from tests.servers.running import Running, running
 from tests.verdicts import as_json
 
@@ -67,6 +69,26 @@ def test_the_list_has_every_page(client: Candor) -> None:
 
     assert len(by_one) >= 3
     assert by_one == at_once
+
+
+def test_a_run_whose_answer_was_lost_is_begun_once(tmp_path: Path) -> None:
+    """The service has begun it, the client asks again and gets its id; whoever asks for another is told of it."""
+    answers = iter([requests.ConnectionError("lost")])
+
+    def lost(answer: requests.Response, **_: object) -> None:
+        for error in answers:
+            answer.close()
+            raise error
+
+    down = f"http://127.0.0.1:{free_port()}/fhir"
+    with running(tmp_path, FHIR_URL=down) as service, Candor(service.url) as client:
+        client._session.hooks["response"].append(lost)  # noqa: SLF001 - the network, after the service answered
+        run = client.start_run(as_of=DAY)
+        with pytest.raises(Refused) as refused:
+            client.start_run(as_of=DAY)
+
+    assert list(answers) == []
+    assert (refused.value.code, refused.value.run) == ("run-under-way", run)
 
 
 def test_a_refusal_has_the_services_code(client: Candor) -> None:
