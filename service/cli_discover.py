@@ -116,7 +116,7 @@ def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
         try_writing(file)
     failed = list[InputError]()  # what is said when the report was shown
     if last:
-        report = asyncio.run(_last(settings, order))
+        report, failed = asyncio.run(_last(settings, order, results))
     else:
         try:
             with progress() as told:
@@ -147,7 +147,7 @@ def _folder(source: str) -> str:
 async def _run(
     settings: Settings, screens: Screener, order: RunOrder, results: Path | None, *, resume: bool, told: Told
 ) -> tuple[dict[str, Any], list[InputError]]:
-    from service.discoveries import opened  # noqa: PLC0415
+    from service.discoveries import opened, write_results  # noqa: PLC0415
     from service.discovery.ports import RunLost, RunUnderWay  # noqa: PLC0415
     from service.store.store import open_store  # noqa: PLC0415
     from service.work.ports import StoreDown  # noqa: PLC0415
@@ -164,19 +164,25 @@ async def _run(
             failed = list[InputError]()
             if results is not None:
                 with writing(results, failed):
-                    await discoveries.write_results(run, results)
+                    await write_results(discoveries.runs, run, results)
     return report, failed
 
 
-async def _last(settings: Settings, order: RunOrder) -> dict[str, Any]:
+async def _last(settings: Settings, order: RunOrder, results: Path | None) -> tuple[dict[str, Any], list[InputError]]:
+    from service.discoveries import write_results  # noqa: PLC0415
     from service.store.database import opened  # noqa: PLC0415
     from service.store.run_store import SqlRuns  # noqa: PLC0415
 
+    failed = list[InputError]()
     with opened(settings.store, settings.home, alone=False) as database:
-        run = await SqlRuns(database).last(order.study)
-    if run is None or run.report is None:
-        raise InputError("No run of this study has ended well yet.", "no-run")
-    return msgspec.json.decode(run.report, type=dict[str, Any])
+        runs = SqlRuns(database)
+        run = await runs.last(order.study)
+        if run is None or run.report is None:
+            raise InputError("No run of this study has ended well yet.", "no-run")
+        if results is not None:
+            with writing(results, failed):
+                await write_results(runs, run, results)
+    return msgspec.json.decode(run.report, type=dict[str, Any]), failed
 
 
 def _show(report: dict[str, Any], study: Study, *, json: bool) -> None:

@@ -139,16 +139,6 @@ class Discoveries:
     def _lease(self) -> timedelta:
         return timedelta(seconds=self.settings.lease_seconds)
 
-    async def write_results(self, run: Run, file: Path) -> None:
-        """Write the documents that a run found as NDJSON. Raises ``OSError``."""
-
-        def lines(people: Iterable[Ended]) -> Iterator[bytes]:
-            return (encode(one.document) + b"\n" for one in people if one.found and one.document is not None)
-
-        with file.open("wb") as out:
-            async for page in self.runs.ends(run):
-                await asyncio.to_thread(out.writelines, lines(page))
-
     def _telling(self, screener: Screener, order: RunOrder) -> Screener:
         """Return what posts results: nothing is told of a run that is only tried."""
         return replace(screener, results=None) if order.dry_run else screener
@@ -188,6 +178,17 @@ class Discoveries:
             other = await self.runs.read(folder.name)
             if folder.name != run.id and not (other is not None and _may_go_on_beside(other, run)):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+async def write_results(runs: SqlRuns, run: Run, file: Path) -> None:
+    """Write the documents that a run found as NDJSON. Raises ``OSError`` and ``StoreDown``."""
+
+    def lines(people: Iterable[Ended]) -> Iterator[bytes]:
+        return (encode(one.document) + b"\n" for one in people if one.found and one.document is not None)
+
+    with file.open("wb") as out:
+        async for page in runs.ends(run):
+            await asyncio.to_thread(out.writelines, lines(page))
 
 
 def _may_go_on_beside(other: Run, run: Run) -> bool:

@@ -103,7 +103,9 @@ def test_the_report_is_a_table_a_page_and_results(candor: Candor, folder: Path, 
     assert "candor: screen:" in run.err
     assert '<html lang="fr">' in page.read_text(encoding="utf-8")
     documents = [json.loads(line) for line in results.read_text().splitlines()]
-    assert len(documents) == report(candor("discover", "--last", "--json"))["selected"]
+    again = tmp_path / "again.ndjson"
+    assert len(documents) == report(candor("discover", "--last", "--json", "--results", again))["selected"]
+    assert again.read_bytes() == results.read_bytes()
     assert {"criteria", "patient"} <= documents[0].keys()
 
 
