@@ -142,7 +142,7 @@ def _sampled(base: int, buffer: bytearray, size: int, sample: Sample) -> Iterato
             start = end
 
 
-def _whole_lines(  # noqa: C901 - one loop over what a file may hold
+def _whole_lines(  # noqa: C901, PLR0912 - one loop over what a file may hold
     unit: Unit, content: BufferedIOBase, read: Callable[[memoryview], int], block: int
 ) -> Iterator[tuple[int, bytearray, int]]:
     """Yield runs of whole lines: the place of the first, the buffer, and how much of it they fill.
@@ -174,6 +174,10 @@ def _whole_lines(  # noqa: C901 - one loop over what a file may hold
         if not size and filled and failed is None:  # the last line has no end, and looks broken by the blank
             buffer[filled : filled + 2] = b" \n"
             cut = filled = filled + 2
+        if cut > LONGEST and (first := buffer.find(b"\n", 0, cut) + 1) > LONGEST:
+            yield base, bytearray(), 0
+            buffer[: filled - first] = buffer[first:filled]
+            base, filled, cut = base + first, filled - first, cut - first
         if cut:
             if whole := _before_end(unit, base, buffer, cut):
                 yield base, buffer, whole
