@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from service.fhir.coded import concepts_in
 from service.fhir.decode import decode
 from service.fhir.lines import lines_of
 from service.hospital.ports import Resource
-from service.subscriptions.notification import named_by
+from service.hospital.whose import unowned, whose
 
 
 class Changed(NamedTuple):
@@ -23,22 +24,26 @@ class Changed(NamedTuple):
     unread: list[str]
 
 
-def people_changed(folder: Path, study: Study, entry: Entry | None, own: Callable[[str], str | None]) -> Changed:
+def people_changed(folder: Path, study: Study, entry: Entry | None) -> Changed:
     """Return who has a new record of any of the entry's concepts, or a new ResearchSubject of whatever study.
 
-    One is enough: what else the person has is older, and in no file. ``own`` gives ``Type/id`` of a reference to the
-    server. Without an ``entry`` everybody of whom anything changed is named.
+    One is enough: what else the person has is older, and in no file. Without an ``entry`` everybody of
+    whom anything changed is named. Records that count and do not tell whose they are are unread.
     """
-    people, unread = set[str](), list[str]()
+    people, unread, nobodys = set[str](), list[str](), Counter[str]()
     for place, line in _lines(folder):
         resource = _read(line)
         if resource is None:
             unread.append(place)
             continue
-        patient = named_by(resource, own).patient
-        if patient is not None and (entry is None or _counts(resource, study, entry)):
-            people.add(patient)
-    return Changed(people, unread)
+        if entry is not None and not _counts(resource, study, entry):
+            continue
+        owner = whose(resource)
+        if owner is not None and owner.startswith("Patient/"):
+            people.add(owner)
+        elif owner is None and entry is not None:  # without one, nothing tells what is nobody's from what should be
+            nobodys[resource["resourceType"]] += 1
+    return Changed(people, unread + [unowned(kind, number) for kind, number in nobodys.items()])
 
 
 def _read(line: bytes | None) -> Resource | None:

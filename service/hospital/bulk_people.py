@@ -47,7 +47,7 @@ class BulkPeople:
             found = await self._local.select(known, told)
         else:
             entry = entry_of(self._study)
-            new = await asyncio.to_thread(people_changed, self._folder, self._study, entry, self._client.own)
+            new = await asyncio.to_thread(people_changed, self._folder, self._study, entry)
             found = Selection(seen=None, patients=sorted(known | new.people), unread=new.unread)
         unread, until = [*exported.unread, *found.unread], exported.until
         return msgspec.structs.replace(found, unread=unread, until=until, at=until)

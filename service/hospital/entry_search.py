@@ -15,7 +15,6 @@ from service.eligibility.vocabulary import Vocabulary
 from service.errors import Never, ServerError
 from service.fhir.coded import codings_in, concepts_in
 from service.fhir.outcome import is_outcome, says_incomplete
-from service.fhir.references import reference_in
 from service.fhir.write_names import token
 from service.hospital.breaker import Paused
 from service.hospital.client import FhirClient
@@ -27,12 +26,12 @@ from service.hospital.refusals import TURNED_AWAY, Refused
 from service.hospital.searches import keeps
 from service.hospital.spelled import spelled
 from service.hospital.subscriptions import moment
+from service.hospital.whose import unowned, whose
 
 _CODES_AT_ONCE = 500
 _CODES_IN_A_URL = 100  # some servers take no more than 2,000 characters
 _OVERLAP = timedelta(minutes=5)  # what was being written while we searched is searched again
 _SKEW = timedelta(minutes=5)  # by which our clock may be ahead of a server's that does not tell the time
-_WHOSE = ("subject", "patient", "individual", "beneficiary")
 _BY = {"Observation": "combo-code"}  # the search parameter, where it is not ``code``
 _INSTEAD = {"combo-code": ("code", "component-code")}  # for a server that does not search by that
 _BESIDE = {"DiagnosticReport": "conclusion"}  # where else a code says what is found; not every server looks there
@@ -66,6 +65,7 @@ class People:
         default_factory=lambda: defaultdict(set)
     )  # Patient/id -> of its records
     members: set[str] = field(default_factory=set)  # with a ResearchSubject of the study
+    unowned: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # type -> ids
     unread: list[str] = field(default_factory=list)  # each once
     failures: list[ServerError] = field(default_factory=list)
     paused: list[tuple[Asked, Paused]] = field(default_factory=list)  # not sent, perhaps for what others did
@@ -112,6 +112,8 @@ class EntrySearch:
         if found.failures:
             await felt(self._client)
         await self._members(found)
+        for kind, ids in found.unowned.items():
+            found.misses(unowned(kind, len(ids)))
         return found
 
     async def _now(self) -> datetime:
@@ -190,15 +192,15 @@ class EntrySearch:
         concepts = concepts_in(resource, self._study.lexicon, COUNTED) & found.wanted
         if not concepts and not any(code.strip().upper() in asked.shouted for _, code in codings_in(resource)):
             raise Strayed(f"{self._client.host} answered a search of {asked.kind} with records of other codes.")
-        if (patient := self._owner(resource)) is not None:
+        if (patient := self._owner(resource, found, counts=bool(concepts))) is not None:
             found.concepts[patient] |= concepts
 
-    def _owner(self, resource: Resource) -> str | None:
-        for element in _WHOSE:
-            if (written := reference_in(resource.get(element))) is not None:
-                named = self._client.own(written)
-                return named if named is not None and named.startswith("Patient/") else None
-        return None
+    def _owner(self, resource: Resource, found: People, *, counts: bool = True) -> str | None:
+        """Return whose Patient's it is; take down what ``counts`` and does not tell whose it is."""
+        owner = whose(resource)
+        if owner is None and counts:
+            found.unowned[resource["resourceType"]].add(str(resource.get("id")))
+        return owner if owner is not None and owner.startswith("Patient/") else None
 
     async def _members(self, found: People) -> None:
         """Find who has a ResearchSubject of the study, whoever made it."""
@@ -210,7 +212,7 @@ class EntrySearch:
             async for study in self._matches("ResearchStudy", [("identifier", ours)], found):
                 about = [("study", f"ResearchStudy/{study['id']}")]
                 async for subject in self._matches("ResearchSubject", about, found):
-                    if (patient := self._owner(subject)) is not None:
+                    if (patient := self._owner(subject, found)) is not None:
                         found.members.add(patient)
         except (ServerError, KeyError) as error:
             why = str(error) if isinstance(error, ServerError) else "a ResearchStudy without an id"

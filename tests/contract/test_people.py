@@ -210,7 +210,7 @@ def test_one_new_record_is_enough_in_an_export_of_what_changed(tmp_path: Path) -
     (tmp_path / "output-000000.Condition.ndjson").write_bytes(b"\n".join([*lines, b"", b'{"resourceType":']))
     study = shipped_study()
 
-    found = people_changed(tmp_path, study, entry_of(study), FhirClient(Server(base=BASE)).own)
+    found = people_changed(tmp_path, study, entry_of(study))
 
     assert found.people == {"Patient/less", "Patient/ill", "Patient/member"}
     assert found.unread == ["output-000000.Condition.ndjson:7"]

@@ -24,7 +24,7 @@ def test_a_line_that_no_memory_holds_is_unread(tmp_path: Path, mebibytes: int) -
 
     tracemalloc.start()
     try:
-        found = people_changed(tmp_path, shipped_study(), None, lambda reference: reference)
+        found = people_changed(tmp_path, shipped_study(), None)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
