@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 from service.errors import Never
 from service.hospital.client import FhirClient
@@ -18,7 +17,7 @@ class Matches:
         self._client, self._kind = client, kind
         self._params = [*params, ("_count", str(client.server.page_size))]
         self._total = self._hidden = 0
-        self._given = set[Any]()
+        self._given = set[object]()
 
     async def pages(self) -> AsyncIterator[Resource]:
         """Give the pages. Raises ``TryLater`` and ``Never``."""
@@ -31,7 +30,7 @@ class Matches:
     def of(self, page: Resource) -> list[Resource]:
         """Return the resources of a page, and count those that match."""
         if isinstance(total := page.get("total"), int):
-            self._total = total
+            self._total = max(self._total, total)
         entries = page.get("entry")
         found = list[Resource]()
         for entry in entries if isinstance(entries, list) else ():
@@ -41,7 +40,8 @@ class Matches:
                 continue
             found.append(resource)
             if resource.get("resourceType") == self._kind:
-                self._given.add(resource.get("id", id(resource)))
+                name = resource.get("id")
+                self._given.add(name if isinstance(name, str) else object())
         return found
 
     @property

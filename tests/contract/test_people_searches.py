@@ -199,3 +199,31 @@ async def test_a_server_that_takes_no_posted_search_is_asked_in_parts(respx_mock
 def hospital_statement() -> Json:
     """Return what a server says that tells nothing of types."""
     return {"resourceType": "CapabilityStatement", "rest": [{"resource": []}]}
+
+
+async def test_the_largest_total_holds(respx_mock: respx.MockRouter) -> None:
+    """A later page that tells of fewer takes back nothing."""
+    pages = {"1": searchset(ILL, following=f"{BASE}/Condition?page=2", total=3), "2": searchset(ILL, total=1)}
+    hospital(respx_mock, Condition=lambda params: pages[params.get("page", "1")] if asks(params) else searchset())
+
+    found = await select()
+
+    assert found.patients == ["Patient/ill"]
+    assert found.unread == ["Condition: fhir.hospital.example told of 3 records that match, and gave 1."]
+
+
+@pytest.mark.parametrize("id_", [["c"], {"value": "c"}, 7, None])
+async def test_an_id_that_is_none_stops_nothing(respx_mock: respx.MockRouter, id_: object) -> None:
+    """The record counts for its person, and as given."""
+    hospital(
+        respx_mock, Condition=lambda params: searchset(ILL | {"id": id_}, total=1) if asks(params) else searchset()
+    )
+
+    found = await select()
+
+    assert (found.patients, found.unread) == (["Patient/ill"], [])
+
+
+def asks(params: Json) -> bool:
+    """Whether a search is for the code of ``ILL``, or its next page."""
+    return "page" in params or "M34.0" in params.get("code", "").split(",")
