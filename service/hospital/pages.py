@@ -11,7 +11,8 @@ from service.hospital.ports import Resource
 
 Record = tuple[Resource, str | None]  # a resource and its fullUrl
 
-_MOST_PAGES = 2_000  # a server that never stops
+_MOST_PAGES = 2_000  # of one chart: a server that never stops
+_MOST_OF_ALL = 1_000_000  # of a search over a whole hospital, which may well give 20 records a page
 
 
 class Found(NamedTuple):
@@ -49,11 +50,11 @@ async def all_pages(client: FhirClient, page: Resource, wanted: Callable[[Resour
 
 
 async def each_page(client: FhirClient, page: Resource) -> AsyncIterator[Resource]:
-    """Give the first page and those that follow. Raises ``TryLater`` and ``Never`` where one cannot be had."""
+    """Give all pages of a search over a whole hospital. Raises ``TryLater`` and ``Never`` where one cannot be had."""
     seen: set[str] = set()
     yield page
     while (link := _next(page)) is not None:
-        if link in seen or len(seen) >= _MOST_PAGES:
+        if link in seen or len(seen) >= _MOST_OF_ALL:
             raise TryLater(f"{client.host} gives pages without end.")
         seen.add(link)
         page = await client.follow(link)

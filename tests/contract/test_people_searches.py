@@ -227,3 +227,18 @@ async def test_an_id_that_is_none_stops_nothing(respx_mock: respx.MockRouter, id
 def asks(params: Json) -> bool:
     """Whether a search is for the code of ``ILL``, or its next page."""
     return "page" in params or "M34.0" in params.get("code", "").split(",")
+
+
+async def test_a_large_hospital_has_many_pages(respx_mock: respx.MockRouter) -> None:
+    """More than any chart has are followed to the last one."""
+
+    def answer(params: Json) -> Json:
+        page = int(params.get("page", "1"))
+        following = f"{BASE}/Condition?page={page + 1}" if page <= 2_100 else None
+        return searchset(coded(f"c{page}", f"p{page}", "M34.0"), following=following) if asks(params) else searchset()
+
+    hospital(respx_mock, Condition=answer)
+
+    found = await select()
+
+    assert (len(found.patients), found.unread) == (2_101, [])
