@@ -214,7 +214,7 @@ class Export:
             manifest = msgspec.json.decode(reply.content)
         except (msgspec.DecodeError, UnicodeDecodeError):
             manifest = None
-        if isinstance(manifest, dict) and "resourceType" not in manifest and "output" in manifest:
+        if isinstance(manifest, dict) and "resourceType" not in manifest and isinstance(manifest.get("output"), list):
             return manifest
         raise Never(f"{self._client.host} answered the status of an export with no manifest.")
 

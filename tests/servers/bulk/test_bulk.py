@@ -106,9 +106,35 @@ async def test_errors_of_the_manifest_are_told_by_their_number(server: Exporting
 
 async def test_a_manifest_may_name_nothing(server: Exporting, tmp_path: Path) -> None:
     """Nothing has changed."""
-    server.exports(manifest() | {"output": None})
+    server.exports(manifest())
 
     assert await export(server, tmp_path / "export") == Exported(UNTIL, [])
+
+
+@pytest.mark.parametrize("output", [None, "", {"type": "Patient", "url": "x"}], ids=["null", "text", "object"])
+async def test_a_manifest_without_a_list_of_files_is_none(server: Exporting, tmp_path: Path, output: object) -> None:
+    """It is not taken for an export of nothing, and what the server keeps is not deleted."""
+    server.exports(manifest() | {"output": output})
+
+    with pytest.raises(Never, match="no manifest"):
+        await export(server, tmp_path / "export")
+
+    assert [each for each in server.seen if each.method == "DELETE"] == []
+
+
+@pytest.mark.parametrize(
+    "entry", [None, "x", {"type": "Patient"}, {"url": "x"}, {"type": 1, "url": "x"}, {"type": "Patient", "url": None}]
+)
+async def test_an_entry_that_names_no_file_is_unread(server: Exporting, tmp_path: Path, entry: object) -> None:
+    """The others are read."""
+    named = {"type": "Patient", "url": f"{server.base}/files/1"}
+    server.exports(manifest() | {"output": [entry, named]})
+    server.on(FILE, whole(ndjson(ONE)))
+
+    done = await export(server, tmp_path / "export")
+
+    assert done.unread == ["the manifest names files in a way that cannot be read"]
+    assert files(tmp_path / "export") == [ndjson(ONE)]
 
 
 @pytest.mark.parametrize(
