@@ -22,6 +22,7 @@ class Breaker:
         self._most, self._seconds, self._clock = failures, seconds, clock
         self._failures = 0
         self._closed_from: float | None = None  # when the next may go; ``None``: now
+        self._resting_until = 0.0  # as the server asked, whatever it answers to requests under way
         self._on_trial = False
         self._why = ""
 
@@ -39,8 +40,10 @@ class Breaker:
         return True
 
     def succeeded(self) -> None:
-        """Close: the server answers."""
-        self._failures, self._closed_from, self._on_trial = 0, None, False
+        """Close, for the server answers; but a rest that it asked for is kept."""
+        self._failures, self._on_trial = 0, False
+        if self._clock() >= self._resting_until:
+            self._closed_from = None
 
     def failed(self, why: str) -> None:
         """Count a failure; open after too many in a row, and after a failed trial at once."""
@@ -56,7 +59,9 @@ class Breaker:
 
     def rest(self, seconds: float, why: str) -> None:
         """Open because the server asked for it."""
-        self._open(min(seconds, _LONGEST), why)
+        seconds = min(seconds, _LONGEST)
+        self._resting_until = max(self._resting_until, self._clock() + seconds)
+        self._open(seconds, why)
         self._on_trial = False
 
     def _open(self, seconds: float, why: str) -> None:

@@ -130,3 +130,25 @@ def test_a_failed_trial_after_a_rest_opens_it_again(breaker: Breaker, clock: Clo
     fail(breaker, 1)
 
     assert wait_of(breaker) == 10
+
+
+def test_a_success_of_before_ends_no_rest(breaker: Breaker, clock: Clock) -> None:
+    """A request under way that is answered cancels nothing that the server asked for; after it the trial closes."""
+    breaker.enter(HOST)
+    breaker.rest(120, "HTTP 429")
+    breaker.succeeded()
+    assert wait_of(breaker) == 120
+
+    clock.now += 120
+    assert wait_of(breaker) is None
+    breaker.succeeded()
+    assert [wait_of(breaker), wait_of(breaker)] == [None, None]
+
+
+def test_a_success_of_before_ends_a_pause_of_ours(breaker: Breaker) -> None:
+    """Where we alone left the server in peace, an answer tells that it is up."""
+    breaker.enter(HOST)
+    fail(breaker, 2)
+    breaker.succeeded()
+
+    assert wait_of(breaker) is None
