@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 
 from service.discovery.ports import Told
 from service.discovery.tasks import cancelled, some_done
-from service.errors import Never, NotFhirError, ServerError, SettingError, TryLater
-from service.fhir.decode import decode
-from service.fhir.lines import lines_of
-from service.hospital.bulk_manifest import File, listed, named_files, names_all
+from service.errors import Never, ServerError, SettingError, TryLater
+from service.hospital.bulk_checks import shortcomings
+from service.hospital.bulk_manifest import File, named_files, names_all
 from service.hospital.bulk_part import Part, Room
 from service.hospital.client import FhirClient
 from service.hospital.origins import Origin, absolute, in_the_open
@@ -33,7 +32,6 @@ _MANIFESTS = 100  # of which each has led to something
 _HOPS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_BAD = {"error", "fatal"}
 
 
 class Missing(Exception):  # noqa: N818 - it is no error: links expire
@@ -63,10 +61,10 @@ class Files:
         if led_on and any(isinstance(each, Missing) for each in problems):
             raise Missing
         unread = [str(each) for each in problems]
-        if not names_all(manifest, "output"):
-            unread.append("the manifest names files in a way that cannot be read")
-        counted = [_errors(self._folder / file.name) for file in told]
-        unread += [f"the server tells of {errors} errors in the export" for errors in counted if errors]
+        for member, what in (("output", "files"), ("error", "errors")):
+            if not names_all(manifest, member):
+                unread.append(f"the manifest names {what} in a way that cannot be read")
+        unread += await asyncio.to_thread(shortcomings, self._folder, files, told)
         self._leave_only({file.name for file in files})
         return unread
 
@@ -107,11 +105,11 @@ class Files:
             self._failures += 1
             if self._failures >= _HOPELESS:
                 raise TryLater(f"{_HOPELESS} files of the export in a row could not be had: {error}") from None
-            return Never(f"{file.name}: {error}")
+            return Never(f"{file.place}: {error}")
         except Missing:
-            problem = Missing(f"{file.name}: it is not there any more")
+            problem = Missing(f"{file.place}: it is not there any more")
         except ServerError as error:
-            problem = Never(f"{file.name}: {error}")
+            problem = Never(f"{file.place}: {error}")
         except OSError as error:
             if error.errno in _FULL:
                 raise SettingError(f"CANDOR_HOME: the export does not fit on the disk ({error.strerror}).") from None
@@ -172,19 +170,3 @@ def _allowed(url: str) -> None:
         raise Never(f"its address cannot be used: {error}") from None
     if in_the_open(url):
         raise Never(f"it lies at {urlsplit(url).hostname} for all to read: plain http")
-
-
-def _errors(file: Path) -> int:
-    """Return how many errors a file of OperationOutcomes tells; information and warnings are none."""
-    if not file.exists():
-        return 0
-    with file.open("rb") as content:
-        return sum(_tells_error(line.data) for line in lines_of(content))
-
-
-def _tells_error(line: bytes | None) -> bool:
-    try:
-        outcome = decode(line or b"")
-    except NotFhirError:
-        return False
-    return any(isinstance(each, dict) and each.get("severity") in _BAD for each in listed(outcome, "issue"))

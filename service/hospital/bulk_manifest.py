@@ -18,6 +18,8 @@ class File(NamedTuple):
 
     url: str
     name: str
+    place: str  # its name by where it stands in this manifest
+    records: int | None = None  # how many it holds, where the manifest tells it
 
 
 def named_files(manifest: Mapping[str, Any], member: str) -> list[File]:
@@ -26,19 +28,22 @@ def named_files(manifest: Mapping[str, Any], member: str) -> list[File]:
     The same is what has the type, the export's moment and the URL; without its query, in which signatures stand that
     are new each time, where that tells it from all the others.
     """
-    entries = dict.fromkeys(_readable(listed(manifest, member)))
+    entries = {(kind, url): count for kind, url, count in _readable(listed(manifest, member))}
     alike = Counter((kind, _bare(url)) for kind, url in entries)
     moment = manifest.get("transactionTime")
     files = []
-    for kind, url in entries:
+    for number, ((kind, url), count) in enumerate(entries.items()):
         same = _bare(url) if alike[kind, _bare(url)] == 1 else url
-        files.append(File(url, f"{member}-{_digest(moment, kind, same)}.{kind}.ndjson"))
+        name, place = (f"{member}-{which}.{kind}.ndjson" for which in (_digest(moment, kind, same), number))
+        files.append(File(url, name, place, count))
     return files
 
 
 def names_all(manifest: Mapping[str, Any], member: str) -> bool:
-    """Whether every entry of a member of the manifest can be read."""
-    entries = listed(manifest, member)
+    """Whether every entry of a member of the manifest can be read; none need be there."""
+    entries = manifest.get(member)
+    if not isinstance(entries, list):
+        return entries is None
     return len(list(_readable(entries))) == len(entries)
 
 
@@ -48,11 +53,13 @@ def listed(manifest: Mapping[str, Any], member: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _readable(entries: Iterable[object]) -> Iterable[tuple[str, str]]:
+def _readable(entries: Iterable[object]) -> Iterable[tuple[str, str, int | None]]:
     for entry in entries:
-        kind, url = (entry.get("type"), entry.get("url")) if isinstance(entry, dict) else (None, None)
+        if not isinstance(entry, dict):
+            continue
+        kind, url, count = entry.get("type"), entry.get("url"), entry.get("count")
         if isinstance(kind, str) and _KIND.match(kind) and isinstance(url, str):
-            yield kind, url
+            yield kind, url, count if isinstance(count, int) else None
 
 
 def _bare(url: str) -> str:

@@ -25,7 +25,10 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Answer(NamedTuple):
-    """What is answered; with ``cut`` the connection breaks after so many bytes, with ``held`` not before it is set."""
+    """What is answered: with ``cut`` the connection breaks after so many bytes, with ``held`` not before it is set.
+
+    A header that is empty is not sent.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -139,7 +142,8 @@ def exporting(kind: type[Exporting] = Exporting) -> Iterator[Exporting]:
             try:
                 self.send_response(answer.status)
                 for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
-                    self.send_header(name, value)
+                    if value:
+                        self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(answer.body if answer.cut is None else answer.body[: answer.cut])
                 if answer.held is not None:

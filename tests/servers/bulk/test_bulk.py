@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from service.errors import Never, ServerError, TryLater
+from service.fhir.lines import LONGEST
 from service.hospital.bulk import Exported
 from tests.servers.exporting import (
     FILE,
@@ -30,6 +31,8 @@ from tests.servers.exporting import (
 )
 
 pytestmark = [pytest.mark.servers, pytest.mark.anyio]
+
+LONG = b'"' + b"x" * LONGEST + b'"'
 
 
 def _outcome(severity: str) -> dict[str, Any]:
@@ -102,6 +105,40 @@ async def test_errors_of_the_manifest_are_told_by_their_number(server: Exporting
 
     assert done.unread == ["the server tells of 1 errors in the export"]
     assert files(tmp_path / "export") == [ndjson(ONE)]
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [{"url": "x"}, "x", [{"url": "x"}], [{"type": "OperationOutcome"}], ["x"]],
+    ids=["object", "text", "no type", "no url", "no entry"],
+)
+async def test_errors_that_are_named_in_no_readable_way_are_told(
+    server: Exporting, tmp_path: Path, errors: object
+) -> None:
+    """There may be some."""
+    server.exports(manifest(error=errors))
+
+    done = await export(server, tmp_path / "export")
+
+    assert done.unread == ["the manifest names errors in a way that cannot be read"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"resourceType": "OperationOutcome", "iss', b'{"resourceType": "OperationOutcome"}', b"<html>", b"\xff", LONG],
+    ids=["cut", "no issue", "page", "binary", "too long"],
+)
+async def test_errors_that_cannot_be_read_are_told(server: Exporting, tmp_path: Path, line: bytes) -> None:
+    """What is no OperationOutcome with a known severity may be one."""
+    server.exports(manifest(error=[{"type": "OperationOutcome", "url": f"{server.base}/files/1"}]))
+    server.on(FILE, whole(ndjson(_outcome("warning"), _outcome("error")) + line))
+
+    done = await export(server, tmp_path / "export")
+
+    assert done.unread == [
+        "the server tells of 1 errors in the export",
+        "error-0.OperationOutcome.ndjson: 1 lines about errors cannot be read",
+    ]
 
 
 async def test_a_manifest_may_name_nothing(server: Exporting, tmp_path: Path) -> None:

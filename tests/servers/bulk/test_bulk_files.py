@@ -211,3 +211,20 @@ async def test_a_disk_without_room_is_told_before(server: Exporting, tmp_path: P
 
     with pytest.raises(SettingError, match="CANDOR_HOME"):
         await export(server, tmp_path / "export")
+
+
+def endless(body: bytes) -> Answer:
+    """Return a file of which nothing says how long it is."""
+    return Answer(200, body, {"Content-Length": "", "Connection": "close"}, cut=len(body))
+
+
+@pytest.mark.parametrize(("count", "unread"), [(3, ["output-0.Patient.ndjson: only 2 of 3 records came"]), (2, [])])
+async def test_a_file_without_a_length_is_held_against_the_count(
+    server: Exporting, tmp_path: Path, count: int, unread: list[str]
+) -> None:
+    """Cut between two lines it looks whole; blank lines are no records."""
+    named = {"type": "Patient", "url": f"{server.base}/files/1", "count": count}
+    server.exports(manifest() | {"output": [named]})
+    server.on(FILE, endless(ndjson(ONE) + b"\n" + ndjson(TWO)))
+
+    assert (await export(server, tmp_path / "export")).unread == unread
