@@ -12,16 +12,15 @@ from typing import NamedTuple
 from service.eligibility.entry import COUNTED, Entry
 from service.eligibility.study import Study
 from service.eligibility.vocabulary import Vocabulary
-from service.errors import Never, ServerError
+from service.errors import Never, ServerError, TryLater
 from service.fhir.coded import codings_in, concepts_in
 from service.fhir.outcome import is_outcome, says_incomplete
 from service.fhir.write_names import token
-from service.hospital.breaker import Paused
 from service.hospital.client import FhirClient
 from service.hospital.matches import Matches
 from service.hospital.plan import chunks, escape
 from service.hospital.ports import Params, Resource
-from service.hospital.pulse import felt
+from service.hospital.pulse import felt, put_off
 from service.hospital.refusals import TURNED_AWAY, Refused
 from service.hospital.searches import keeps
 from service.hospital.spelled import spelled
@@ -68,7 +67,7 @@ class People:
     unowned: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # type -> ids
     unread: list[str] = field(default_factory=list)  # each once
     failures: list[ServerError] = field(default_factory=list)
-    paused: list[tuple[Asked, Paused]] = field(default_factory=list)  # not sent, perhaps for what others did
+    paused: list[tuple[Asked, TryLater]] = field(default_factory=list)  # perhaps for what others did
     done: int = 0  # searches
 
     @property
@@ -149,10 +148,11 @@ class EntrySearch:
         try:
             async for resource in self._matches(asked.kind, params, found):
                 self._take(asked, resource, found)
-        except Paused as error:
-            found.paused.append((asked, error))
         except ServerError as error:
-            await self._otherwise(asked, error, found)
+            if isinstance(error, TryLater) and put_off(error):
+                found.paused.append((asked, error))
+            else:
+                await self._otherwise(asked, error, found)
         else:
             found.done += 1
 
@@ -203,20 +203,29 @@ class EntrySearch:
         return owner if owner is not None and owner.startswith("Patient/") else None
 
     async def _members(self, found: People) -> None:
-        """Find who has a ResearchSubject of the study, whoever made it."""
+        """Find who has a ResearchSubject of the study, whoever made it; again where the server asks to wait."""
         if not await keeps(self._client, "ResearchSubject"):
             return
-        identifiers = self._study.record.identifiers
-        ours = ",".join(token((system, value)) for system, value in identifiers.items())
         try:
-            async for study in self._matches("ResearchStudy", [("identifier", ours)], found):
-                about = [("study", f"ResearchStudy/{study['id']}")]
-                async for subject in self._matches("ResearchSubject", about, found):
-                    if (patient := self._owner(subject, found)) is not None:
-                        found.members.add(patient)
+            try:
+                await self._subjects(found)
+            except TryLater as error:
+                if not put_off(error):
+                    raise
+                await felt(self._client)
+                await self._subjects(found)
         except (ServerError, KeyError) as error:
             why = str(error) if isinstance(error, ServerError) else "a ResearchStudy without an id"
             found.misses(f"ResearchSubject: {why}")
+
+    async def _subjects(self, found: People) -> None:
+        identifiers = self._study.record.identifiers
+        ours = ",".join(token((system, value)) for system, value in identifiers.items())
+        async for study in self._matches("ResearchStudy", [("identifier", ours)], found):
+            about = [("study", f"ResearchStudy/{study['id']}")]
+            async for subject in self._matches("ResearchSubject", about, found):
+                if (patient := self._owner(subject, found)) is not None:
+                    found.members.add(patient)
 
     async def everybody(self) -> People:
         """Return all Patients as ``members``. Raises ``TryLater`` and ``Never``."""

@@ -16,10 +16,9 @@ from service.eligibility.results import NotScreened
 from service.eligibility.vocabulary import Vocabulary
 from service.errors import InputError, Never, TryLater
 from service.fhir.coverage import tally
-from service.hospital.breaker import Paused
 from service.hospital.client import FhirClient
 from service.hospital.entry_search import EntrySearch
-from service.hospital.pulse import felt
+from service.hospital.pulse import felt, put_off
 from service.hospital.refusals import TURNED_AWAY, Refused
 from service.screening.patient import Judged, Screener
 
@@ -149,7 +148,7 @@ class RestPeople:
         Raises ``TryLater`` where the server is down, rather than certain charts too much for it.
         """
         self._failures += 1
-        paused = isinstance(error, Paused)
+        paused = put_off(error)
         if paused or self._failures >= _HOPELESS:
             await felt(self._client)
             self._failures = 0
