@@ -129,6 +129,7 @@ class Export:
                 manifest = await self._manifest_again(poll)
         exported = Exported(_moment(manifest.get("transactionTime")), unread)
         self._keep(_State(poll, True, *exported))
+        files.put_in_order(manifest)
         await self._forget(poll)
         return exported
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import islice
@@ -67,6 +68,16 @@ class Files:
         unread += await asyncio.to_thread(shortcomings, self._folder, files, told)
         self._leave_only({file.name for file in files})
         return unread
+
+    def put_in_order(self, manifest: Mapping[str, Any]) -> None:
+        """Name the files by where they stand in the manifest, in which order they were written.
+
+        Those of one type are then read one after the other, which needs no index where they hold people in one order.
+        Only for an export that is remembered as done: ``fetch`` does not know these names, and would begin anew.
+        """
+        for file in named_files(manifest, "output"):
+            with suppress(FileNotFoundError):  # what could not be had
+                (self._folder / file.name).rename(self._folder / file.place)
 
     def _there(self) -> int:
         """Return how many bytes have come and stay, of whole files and parts."""

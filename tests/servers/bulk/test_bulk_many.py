@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import SettingError, TryLater
+from service.population.sources import Source, open_source
 from tests.servers.exporting import (
     FILE,
     ONE,
@@ -75,6 +76,26 @@ async def test_thousands_of_files_need_few_handles(server: Exporting, tmp_path: 
     assert done.unread == []
     assert len(set(files(tmp_path / "export"))) == 3000
     assert server.most_at_once <= 4
+
+
+async def test_files_in_one_order_are_read_without_an_index(
+    server: Exporting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve files a type, in the order of the manifest: the index, of which memory grows, is not made."""
+    numbers = range(12)
+    names = [(kind, f"{server.base}/files/{kind}/{number}") for kind in ("Condition", "Patient") for number in numbers]
+    server.exports(manifest(*names))
+    for number in numbers:
+        person, condition = f"p{number}", {"resourceType": "Condition", "id": "c", "subject": {}}
+        server.on(f"/fhir/files/Patient/{number}", whole(ndjson(ONE | {"id": person})))
+        condition["subject"] = {"reference": f"Patient/{person}"}
+        server.on(f"/fhir/files/Condition/{number}", whole(ndjson(condition)))
+    monkeypatch.delattr(Source, "_by_index")
+
+    assert (await export(server, tmp_path / "export")).unread == []
+
+    charts = list(open_source(tmp_path / "export").patients())
+    assert [(each.patient, len(each.resources)) for each in charts] == [(f"Patient/p{n}", 2) for n in numbers]
 
 
 async def test_an_error_ends_all_other_downloads(server: Exporting, tmp_path: Path, held: threading.Event) -> None:
