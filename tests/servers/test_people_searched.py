@@ -95,7 +95,7 @@ async def test_whom_the_server_does_not_hold_any_more_is_gone(server: str) -> No
     """Deleted, or never there; somebody who is there is screened."""
     there, deleted = patient_on(server), patient_on(server, deleted=True)
 
-    _, found = await screened_on(server, [f"Patient/{each}" for each in (deleted, there, "nobody")])
+    found = await screened_on(server, [f"Patient/{each}" for each in (deleted, there, "nobody")])
 
     results = {each.patient.removeprefix("Patient/"): each.judged.result for each in found if each.judged is not None}
     gone = {each for each, result in results.items() if isinstance(result, NotScreened) and result.code == GONE}
