@@ -17,6 +17,7 @@ from service.demo import charts
 from service.screening.patient import Screener
 from service.store import upkeep
 from service.store.database import opened
+from service.store.run_store import SqlRuns
 from service.store.store import SqlStore
 from service.work.desk import Desk
 from service.work.model import Audit, Claim, JobState, JobStatus, Kind, NewJob, StoredScreening
@@ -85,6 +86,12 @@ def store(open_again: Open) -> Iterator[SqlStore]:
     """Give an empty store."""
     with open_again() as one:
         yield one
+
+
+@pytest.fixture
+def runs(store: SqlStore, clock: Clock) -> SqlRuns:
+    """Give the runs of an empty store."""
+    return SqlRuns(store.database, clock)
 
 
 def job(id_: str = "a", kind: Kind = Kind.SCREEN, **more: Any) -> NewJob:

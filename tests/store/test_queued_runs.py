@@ -21,18 +21,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def clock() -> Clock:
-    """Give a clock that stands."""
-    return Clock()
-
-
-@pytest.fixture
-def runs(store: SqlStore, clock: Clock) -> SqlRuns:
-    """Give the runs of an empty store."""
-    return SqlRuns(store.database, clock)
-
-
-@pytest.fixture
 def jobs(store: SqlStore, clock: Clock) -> SqlStore:
     """Give the store by the same clock."""
     return SqlStore(store.database, clock)

@@ -25,18 +25,6 @@ NIGHT = date(2026, 11, 24)
 FOLDER = TERMS._replace(scope="folder")
 
 
-@pytest.fixture
-def clock() -> Clock:
-    """Give a clock that stands."""
-    return Clock()
-
-
-@pytest.fixture
-def runs(store: SqlStore, clock: Clock) -> SqlRuns:
-    """Give the runs of an empty store."""
-    return SqlRuns(store.database, clock)
-
-
 async def results(store: SqlStore) -> list[str | None]:
     """Return whose results stand."""
     return [each.patient for each in await store.screenings(Filter(study=STUDY))]

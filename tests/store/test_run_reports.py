@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.config import Settings
-from service.discoveries import Discoveries
+from service.discoveries import write_results
 from service.discovery.ending import Ending
 from service.discovery.model import Kept, RunOrder, Selection
 from service.discovery.run import Discovery
@@ -86,7 +85,6 @@ async def test_a_run_of_some_loses_nobody_it_did_not_look_at(night: Night) -> No
 async def test_whoever_fails_is_in_no_results(night: Night, tmp_path: Path) -> None:
     """Of whom only the last run's screening is known: these are no results of this run."""
     file = tmp_path / "results.ndjson"
-    discoveries = Discoveries(Settings(), night.runs, None, {}, None)
     people = Selection(seen=None, patients=["Patient/1", "Patient/2", "Patient/3"])
     ends = [Kept(patient, encode({"patient": patient})) for patient in people.patients]
     for id_ in "ab":
@@ -95,7 +93,7 @@ async def test_whoever_fails_is_in_no_results(night: Night, tmp_path: Path) -> N
         await night.runs.ended(run, ends, "cron")
         await night.runs.finish(run, b"{}")
         ends[:2] = [Kept("Patient/1", None, "try-later"), ends[1]._replace(error="not-posted")]
-    await discoveries.write_results(run, file)
+    await write_results(night.runs, run, file)
     assert file.read_text() == '{"patient":"Patient/2"}\n{"patient":"Patient/3"}\n'
 
 

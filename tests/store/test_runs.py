@@ -27,18 +27,6 @@ LATER = datetime(2026, 11, 23, 3, tzinfo=UTC)
 PEOPLE = Selection(seen=3, patients=["Patient/1", "Patient/2", "Patient/3"], until=LATER)
 
 
-@pytest.fixture
-def clock() -> Clock:
-    """Give a clock that stands."""
-    return Clock()
-
-
-@pytest.fixture
-def runs(store: SqlStore, clock: Clock) -> SqlRuns:
-    """Give the runs of an empty store."""
-    return SqlRuns(store.database, clock)
-
-
 def kept(patient: str, **changes: Any) -> Kept:
     """Return the end of somebody who was screened."""
     document = json.dumps({"patient": patient, "status": "candidate"} | changes).encode()
