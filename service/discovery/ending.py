@@ -91,7 +91,8 @@ class Ending:
         except Exception as bug:  # noqa: BLE001 - one patient stops nothing; what it says could hold clinical values
             tell(bug)
             return Answer(judged.result), NOT_POSTED
-        self._failures = 0
+        if answer.written is not None:  # else the server was not asked to take anything
+            self._failures = 0
         return answer, None
 
     async def _patiently(self, judged: Judged, *, write_back: bool) -> Answer:
