@@ -18,10 +18,14 @@ def retry_after(header: str | None, now: datetime) -> float | None:
         return None
     if re.fullmatch(r"\d{1,9}", header.strip()):
         return min(float(header), LONGEST)
+    date = http_date(header)
+    return None if date is None else min(max(0.0, (date - now).total_seconds()), LONGEST)
+
+
+def http_date(header: str) -> datetime | None:
+    """Return a date as HTTP headers write it (RFC 9110 § 5.6.7)."""
     try:
         date = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
         return None
-    if date.tzinfo is None:  # "-0000": UTC, by RFC 5322
-        date = date.replace(tzinfo=UTC)
-    return min(max(0.0, (date - now).total_seconds()), LONGEST)
+    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)  # "-0000": UTC, by RFC 5322

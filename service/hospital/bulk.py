@@ -22,6 +22,7 @@ from service.fhir.decode import decode
 from service.hospital.breaker import Paused
 from service.hospital.bulk_files import Files, Missing
 from service.hospital.client import FhirClient, query
+from service.hospital.instants import instant, read_instant
 from service.hospital.patience import Patience, Sleep
 from service.hospital.refusals import GONE, Refused, refusal
 from service.hospital.searches import keeps
@@ -127,7 +128,7 @@ class Export:
                 break
             except Missing:  # links expire: the manifest tells new ones
                 manifest = await self._manifest_again(poll)
-        exported = Exported(_moment(manifest.get("transactionTime")), unread)
+        exported = Exported(read_instant(manifest.get("transactionTime")), unread)
         self._keep(_State(poll, True, *exported))
         files.put_in_order(manifest)
         await self._forget(poll)
@@ -153,8 +154,7 @@ class Export:
     def _ways(self, kinds: Sequence[str]) -> list[list[tuple[str, str]]]:
         least = [("_outputFormat", "application/fhir+ndjson")]
         if self._wish.since is not None:
-            at = self._wish.since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            least.append(("_since", at))
+            least.append(("_since", instant(self._wish.since)))
         typed = [*least, ("_type", ",".join(kinds))]
         filtered = [[*typed, ("_typeFilter", self._wish.filters)]] if self._wish.filters else []
         return [*filtered, typed, least]
@@ -245,11 +245,3 @@ class Export:
             await self._client.call("DELETE", poll, "deletion of an export", {"Accept": "application/json"})
         except ServerError as error:
             log.warning("export-not-deleted", error=type(error).__name__)
-
-
-def _moment(written: object) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(written) if isinstance(written, str) else None
-    except ValueError:
-        return None
-    return at if at is not None and at.tzinfo is not None else None

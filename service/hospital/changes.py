@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 
 from service.hospital.client import FhirClient
+from service.hospital.instants import changed_at, instant
 from service.hospital.pages import each_page
 from service.hospital.plan import Plan, escape
 from service.hospital.ports import Params, Resource
 from service.hospital.refusals import TURNED_AWAY, Refused
 from service.hospital.searches import keeps
-from service.hospital.subscriptions import Subscriptions, moment
+from service.hospital.subscriptions import Subscriptions
 from service.subscriptions.notification import named_by
 from service.subscriptions.ports import Change, Changes, Standing
 
@@ -58,8 +59,8 @@ class HospitalChanges:
                 refused += await keeps(self._client, kind)
                 continue
             async for page in each_page(self._client, first):
-                found = (each for each in _resources(page, kind) if (moment(each) or since) >= since)
-                yield Changes([self._change(each) for each in found], moment(page))
+                found = (each for each in _resources(page, kind) if (changed_at(each) or since) >= since)
+                yield Changes([self._change(each) for each in found], changed_at(page))
         if refused:
             log.warning("changes-refused", count=refused)
 
@@ -78,8 +79,7 @@ class HospitalChanges:
         raise AssertionError  # pragma: no cover - the last way returned or raised
 
     def _params(self, kind: str, since: datetime) -> tuple[Params, ...]:
-        at = since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        least = [("_lastUpdated", f"ge{at}"), ("_count", str(self._client.server.page_size))]
+        least = [("_lastUpdated", f"ge{instant(since)}"), ("_count", str(self._client.server.page_size))]
         if kind == "Observation" and self._codes:
             of_ours = [*least, ("combo-code", self._codes)]
             return ([*of_ours, _WHOSE], of_ours, least)

@@ -17,6 +17,7 @@ from service.fhir.coded import codings_in, concepts_in
 from service.fhir.outcome import is_outcome, says_incomplete
 from service.fhir.write_names import token
 from service.hospital.client import FhirClient
+from service.hospital.instants import changed_at, instant
 from service.hospital.matches import Matches
 from service.hospital.plan import chunks, escape
 from service.hospital.ports import Params, Resource
@@ -24,7 +25,6 @@ from service.hospital.pulse import felt, put_off
 from service.hospital.refusals import TURNED_AWAY, Refused
 from service.hospital.searches import keeps
 from service.hospital.spelled import spelled
-from service.hospital.subscriptions import moment
 from service.hospital.whose import unowned, whose
 
 _CODES_AT_ONCE = 500
@@ -178,7 +178,7 @@ class EntrySearch:
         for _ in range(2):
             matches = Matches(self._client, kind, params)
             async for page in matches.pages():
-                found.clock = min(found.clock, moment(page) or found.clock)
+                found.clock = min(found.clock, changed_at(page) or found.clock)
                 for resource in matches.of(page):
                     if is_outcome(resource) and says_incomplete(resource, self._vocabulary):
                         raise Never(f"{self._client.host} gave only a part of a search of {kind}.")
@@ -246,7 +246,4 @@ class EntrySearch:
 
 
 def _changed(since: datetime | None) -> Params:
-    if since is None:
-        return []
-    at = since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return [("_lastUpdated", f"ge{at}")]
+    return [] if since is None else [("_lastUpdated", f"ge{instant(since)}")]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from asyncio import sleep
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from time import monotonic
 from typing import NamedTuple
@@ -14,7 +12,7 @@ from service.errors import TryLater
 from service.hospital.breaker import Paused
 from service.hospital.client import FhirClient
 from service.hospital.transport import Reply
-from service.retry_after import retry_after
+from service.retry_after import http_date, retry_after
 
 _SMALL = "Patient?_count=1&_elements=id"
 _PATIENCE = 900.0  # seconds; a server that has to be left in peace for longer is down
@@ -54,7 +52,7 @@ async def felt(client: FhirClient) -> Pulse:
         waited = True
     if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise TryLater(f"{client.host} is down: HTTP {reply.status} to a small search.")
-    return Pulse(waited, _clock(reply.headers))
+    return Pulse(waited, http_date(reply.headers.get("date", "")))
 
 
 def put_off(error: TryLater) -> bool:
@@ -66,11 +64,3 @@ def _rest(reply: Reply) -> float | None:
     """Return the seconds for which the server asks to be left in peace."""
     busy = reply.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
     return retry_after(reply.headers.get("retry-after"), datetime.now(UTC)) if busy else None
-
-
-def _clock(headers: Mapping[str, str]) -> datetime | None:
-    try:
-        at = parsedate_to_datetime(headers.get("date", ""))
-    except ValueError:
-        return None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

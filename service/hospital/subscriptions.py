@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from service.errors import TryLater
 from service.hospital.client import FhirClient
+from service.hospital.instants import changed_at
 from service.hospital.pages import all_pages
 from service.hospital.plan import Plan, chunks, escape
 from service.hospital.ports import Resource
@@ -148,17 +148,6 @@ def _standing(resource: Resource) -> Standing:
         criteria=str(resource.get("criteria")),
         status=str(resource.get("status")),
         id=str(resource.get("id")),
-        since=moment(resource),
+        since=changed_at(resource),
         error=error if isinstance(error, str) else None,
     )
-
-
-def moment(resource: Resource) -> datetime | None:
-    """Return ``meta.lastUpdated``: when a resource was changed, or when a page was made."""
-    meta = resource.get("meta")
-    written = meta.get("lastUpdated") if isinstance(meta, dict) else None
-    try:
-        at = datetime.fromisoformat(written) if isinstance(written, str) else None
-    except ValueError:
-        return None
-    return at if at is not None and at.tzinfo is not None else None

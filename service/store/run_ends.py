@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, select, update
 
-from service.discovery.model import GONE, NOT_PERMITTED, Kept, Run, RunState
+from service.discovery.model import GONE, NOT_PERMITTED, Kept, Run
 from service.screening.stored import says_the_same, with_newer_post
 from service.store import results
 from service.store.newest import replaced, taken_leave
 from service.store.run_documents import kept_by, packed
-from service.store.runs import before, change
+from service.store.runs import before, change, for_good
 from service.store.tables import run_people, runs, screenings
 from service.work.model import Audit, StoredScreening
 
@@ -72,7 +72,7 @@ def known(connection: Connection, run: Run) -> frozenset[str]:
     study = run.order.study
     theirs = (screenings.c.study == study, screenings.c.patient.is_not(None), screenings.c.error.is_(None))
     judged = select(screenings.c.patient).where(*theirs, ~taken_leave(screenings)).distinct()
-    alike = (runs.c.study == study, runs.c.scope == run.scope, runs.c.state == RunState.DONE, runs.c.for_good)
-    again = (run_people.c.again, run_people.c.run.in_(select(runs.c.id).where(*alike)))
+    alike = select(runs.c.id).where(*for_good(study), runs.c.scope == run.scope)
+    again = (run_people.c.again, run_people.c.run.in_(alike))
     failed = select(run_people.c.patient).where(*again)
     return frozenset(connection.execute(judged.union(failed)).scalars())

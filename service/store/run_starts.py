@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,8 +31,9 @@ def queue(connection: Connection, now: datetime, id_: str, order: RunOrder, job:
         if (known := jobs.known(connection, now, key)) is not None:
             return known
         jobs.remember(connection, now, key, id_)  # first: whoever sends it at the same moment waits here
-    _make_way(connection, now, _newest(connection, order.study))
-    _insert(connection, now, id_, order, {"state": RunState.QUEUED, "fence": 0, "rules": "", "scope": ""})
+    newest = _newest(connection, order.study)
+    _make_way(connection, now, newest)
+    _insert(connection, now, id_, order, newest, {"state": RunState.QUEUED, "fence": 0, "rules": "", "scope": ""})
     jobs.add(connection, now, job, None)
     return id_
 
@@ -49,7 +51,8 @@ def begin(
     _make_way(connection, now, newest)
     standing = {"state": RunState.RUNNING, "fence": 1, "held_until": now + lease}
     since = _since(connection, now, order, terms)
-    _insert(connection, now, id_, order, standing | {"since": since, "rules": terms.rules, "scope": terms.scope})
+    standing |= {"since": since, "rules": terms.rules, "scope": terms.scope}
+    _insert(connection, now, id_, order, newest, standing)
     return _run(connection, id_)
 
 
@@ -104,8 +107,14 @@ def _fail(connection: Connection, now: datetime, reason: str, *which: Any) -> No
     connection.execute(update(runs).where(*which).values(**failed))
 
 
-def _insert(connection: Connection, now: datetime, id_: str, order: RunOrder, standing: dict[str, Any]) -> None:
-    newest = _newest(connection, order.study)
+def _insert(
+    connection: Connection,
+    now: datetime,
+    id_: str,
+    order: RunOrder,
+    newest: Row[Any] | None,
+    standing: Mapping[str, Any],
+) -> None:
     number = 1 if newest is None else newest.number + 1  # in order, whatever clocks say
     row = {"id": id_, "number": number, "study": order.study, "as_of": order.as_of}
     row |= {"for_good": order.for_good, "order": _encode(order), "started": now, "changed": now}

@@ -48,7 +48,7 @@ def finish(connection: Connection, now: datetime, run: Run, report: bytes) -> No
     """End a run well; people are kept of the runs that a next one goes on from."""
     change(connection, now, run, state=RunState.DONE, report=report, held_until=None, progress=None)
     kept = {run.id}
-    good = (*_for_good(run.order.study), runs.c.started > now - _KEPT)
+    good = (*for_good(run.order.study), runs.c.started > now - _KEPT)
     rows = connection.execute(select(runs.c.id, runs.c.scope, runs.c.as_of, runs.c.number).where(*good)).all()
     for scope in {row.scope for row in rows}:
         theirs = [row for row in rows if row.scope == scope]
@@ -98,7 +98,8 @@ def _others(value: Any, patient: str) -> Any:
     return [each for each in value if patient not in (each, each.get("patient") if isinstance(each, dict) else None)]
 
 
-def _for_good(study: str) -> tuple[ColumnElement[bool], ...]:
+def for_good(study: str) -> tuple[ColumnElement[bool], ...]:
+    """Return what is true of a study's runs that ended well and left nobody out."""
     return runs.c.study == study, runs.c.state == RunState.DONE, runs.c.for_good
 
 
@@ -108,7 +109,7 @@ def last_id(connection: Connection, study: str, *alike: ColumnElement[bool], by_
     ``by_day``: the one of the last day.
     """
     order = (*((runs.c.as_of.desc(),) if by_day else ()), runs.c.number.desc())
-    found = select(runs.c.id).where(*_for_good(study), *alike).order_by(*order).limit(1)
+    found = select(runs.c.id).where(*for_good(study), *alike).order_by(*order).limit(1)
     return connection.execute(found).scalar()
 
 

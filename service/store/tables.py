@@ -191,7 +191,7 @@ _under_way = text("state IN ('queued', 'running')")
 Index("runs_under_way", runs.c.study, unique=True, sqlite_where=_under_way, postgresql_where=_under_way)
 Index("runs_begun", runs.c.study, runs.c.number)
 
-# Whom a run screens, and how each ended: of the run under way and of the last one.
+# Whom a run screens, and how each ended: of the run under way and of each source's last ones.
 run_people = Table(
     "run_people",
     metadata,

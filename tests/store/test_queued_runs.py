@@ -225,8 +225,8 @@ async def test_a_clock_that_was_wrong_for_a_night_blocks_nobody(runs: SqlRuns, c
     assert run.since is None
 
 
-async def test_a_run_taken_while_another_is_begun_is_refused(runs: SqlRuns) -> None:
-    """Only one of a study is under way, whichever comes second."""
+async def test_a_run_that_another_has_followed_is_taken_no_more(runs: SqlRuns) -> None:
+    """It failed, and its job was put back when a command had begun anew: only one of a study is under way."""
     await queue(runs, "a")
     run = await take(runs, "a")
     await runs.fail(run, "no")

@@ -60,8 +60,8 @@ def queue(database: Database) -> None:
     database.now(run_starts.queue, now() - timedelta(hours=7), "queued", ORDER, job, None)
 
 
-def test_a_process_that_hangs_in_a_transaction_keeps_nobody_out(database: Database) -> None:
-    """The server ends such a transaction, and with it the locks, sooner than the lease of whatever it did is over."""
+def test_the_server_is_told_to_end_a_transaction_in_which_a_process_hangs(database: Database) -> None:
+    """Its locks would keep others out: sooner than the lease of whatever it did is over."""
     limit = text("SELECT setting::int FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'")
     with database.engine.connect() as connection:
         assert 0 < connection.execute(limit).scalar_one() < LEASE.total_seconds() * 1000

@@ -21,17 +21,11 @@ from service.population.selected import UNIT, units_of
 from service.screening.patient import Screener
 from tests.builders import bundle, condition, observation, patient
 from tests.sieve import naive, sieved
-from tests.verdicts import AS_OF, as_json, shipped_reader, shipped_study
+from tests.verdicts import AS_OF, as_json
 
 
 def untold(stage: str, done: int, total: int | None) -> None:
     """Hear of progress."""
-
-
-@pytest.fixture(scope="module")
-def screener() -> Screener:
-    """Return what screens."""
-    return Screener(shipped_study(), shipped_reader())
 
 
 @pytest.fixture

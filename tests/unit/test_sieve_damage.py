@@ -13,7 +13,7 @@ from service.screening.patient import Screener
 from tests.builders import condition, observation, patient
 from tests.executors import executed
 from tests.sieve import Answer, naive, sieved
-from tests.verdicts import as_json, shipped_reader, shipped_study
+from tests.verdicts import as_json
 
 OF_A = b'{"resourceType":"Observation","id":"x","subject":{"reference":"Patient/a"},'
 NOBODYS = b'{"resourceType":"Organization","id":"x",'
@@ -39,12 +39,6 @@ OF_ONE = {  # concern a alone, and show nothing
     "a quote": OF_A + b'"code:{}}',
     "a Patient": b'{"resourceType":"Patient","id":"a","gender":female"}',
 }
-
-
-@pytest.fixture(scope="module")
-def screener() -> Screener:
-    """Return what screens."""
-    return Screener(shipped_study(), shipped_reader())
 
 
 @pytest.fixture

@@ -17,13 +17,7 @@ from service.screening.patient import Screener
 from tests.builders import condition, observation, patient
 from tests.executors import executed
 from tests.sieve import naive, sieved
-from tests.verdicts import as_json, shipped_reader, shipped_study
-
-
-@pytest.fixture(scope="module")
-def screener() -> Screener:
-    """Return what screens."""
-    return Screener(shipped_study(), shipped_reader())
+from tests.verdicts import as_json
 
 
 @pytest.fixture

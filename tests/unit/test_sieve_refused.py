@@ -12,7 +12,7 @@ from service.screening.patient import Screener
 from tests.builders import condition, patient
 from tests.executors import executed
 from tests.sieve import naive, sieved
-from tests.verdicts import as_json, shipped_reader, shipped_study
+from tests.verdicts import as_json
 
 ILL = as_json(condition("M34.0", subject={"reference": "Patient/b"}))
 RAW = as_json(patient(id="b"))
@@ -35,12 +35,6 @@ REFUSALS: dict[str, tuple[list[bytes], str | None]] = {
         None,
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def screener() -> Screener:
-    """Return what screens."""
-    return Screener(shipped_study(), shipped_reader())
 
 
 @pytest.mark.parametrize(("lines", "code"), REFUSALS.values(), ids=REFUSALS)
