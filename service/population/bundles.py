@@ -21,7 +21,8 @@ PERSONAL = frozenset({
     "AdverseEvent", "AllergyIntolerance", "Condition", "Consent", "Coverage", "DiagnosticReport", "Flag",
     "ImagingStudy", "MedicationAdministration", "MedicationRequest", "MedicationStatement", "Observation", "Patient",
     "Procedure", "RelatedPerson", "ResearchSubject",
-})  # fmt: skip  # what a screening reads and is always somebody's
+})  # fmt: skip  # what a screening reads
+_FREE = frozenset({"Consent", "DiagnosticReport", "Observation"})  # R4 lets them be of nobody, as a control sample is
 
 
 class Place(NamedTuple):
@@ -62,9 +63,14 @@ class Outline(msgspec.Struct):
     beneficiary: Any = None
 
     @property
+    def whose(self) -> Any:
+        """What tells whose record it is, if anything does."""
+        return self.subject or self.patient or self.individual or self.beneficiary
+
+    @property
     def link(self) -> str | None:
         """The reference to the person whose record it is."""
-        return reference_in(self.subject or self.patient or self.individual or self.beneficiary)
+        return reference_in(self.whose)
 
 
 _OUTLINE = msgspec.json.Decoder(Outline)
@@ -151,5 +157,7 @@ def names_nobody(piece: Piece) -> bool:
     """Whether a record that has to name its patient does not; one of a Group or a Device names somebody else."""
     if piece.owner or piece.kind not in PERSONAL:
         return False
-    link = _outline(piece.records()[0][0]).link
-    return link is None or link.startswith("urn:") or "/" not in link
+    outline = _outline(piece.records()[0][0])
+    if piece.kind in _FREE and not outline.whose:
+        return False
+    return outline.link is None or outline.link.startswith("urn:") or "/" not in outline.link

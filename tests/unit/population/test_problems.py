@@ -215,14 +215,27 @@ def test_nothing_to_screen_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_records_that_are_nobodys_by_nature_are_no_problem(tmp_path: Path) -> None:
-    """Organizations, and Observations of a Group or a Device."""
+    """Organizations, Observations of a Group or a Device, and of a control sample, which R4 lets have no subject."""
     group = {key: value for key, value in observation("718-7", subject={"reference": "Group/1"}).items() if value}
+    control = {key: value for key, value in observation("718-7").items() if key != "subject"}
+    rows = map(as_json, (group, control, resource("Organization", id="o")))
     (tmp_path / "Patient.ndjson").write_bytes(GOOD)
-    (tmp_path / "Other.ndjson").write_bytes(as_json(group) + b"\n" + as_json(resource("Organization", id="o")))
+    (tmp_path / "Other.ndjson").write_bytes(b"\n".join(rows))
     source = open_source(tmp_path)
 
-    assert len(list(source.patients())) == 2
+    assert [one.incomplete for one in source.patients()] == [False, False]
     assert source.problems == []
+
+
+@pytest.mark.parametrize("subject", [{"reference": "b"}, {"reference": "urn:uuid:1"}, {"display": "B"}])
+def test_a_result_that_names_somebody_unknown_may_be_anyones(tmp_path: Path, subject: dict[str, str]) -> None:
+    """It has a subject, and so is somebody's: all charts may lack it."""
+    (tmp_path / "Patient.ndjson").write_bytes(GOOD)
+    (tmp_path / "Observation.ndjson").write_bytes(as_json(observation("718-7", subject=subject)))
+    source = open_source(tmp_path)
+
+    assert [one.incomplete for one in source.patients()] == [True, True]
+    assert told(source) == [("Observation.ndjson", 1)]
 
 
 def test_no_message_holds_what_the_file_holds(tmp_path: Path) -> None:
