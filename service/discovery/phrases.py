@@ -21,7 +21,6 @@ class Phrases(NamedTuple):
     selected: str
     screened: str
     not_permitted: str
-    seconds: str
     uncoded: str
     uncoded_of: str
     in_samples: str
@@ -63,6 +62,15 @@ class Phrases(NamedTuple):
     units: str
     no_unit: str
     nothing_of: str
+    # How long it took
+    timings: str
+    stage: str
+    stages: Mapping[str, str]  # as progress calls them
+    seconds: str
+    in_all: str
+    resumed: str
+    rate_of_all: str
+    rate_of_screening: str
     # Beside the report
     mail_subject: str
     mail: str
@@ -81,7 +89,6 @@ ENGLISH = Phrases(
     selected="Picked by the entry rule",
     screened="Screened",
     not_permitted="Must not be screened",
-    seconds="Seconds",
     uncoded="Conditions without a code",
     uncoded_of="{conditions} of {of}{samples}: a disease that stands in words only is not found",
     in_samples=" in samples",
@@ -125,6 +132,21 @@ ENGLISH = Phrases(
     units="units not read",
     no_unit="without a unit: {n}",
     nothing_of="No record was found of: {notions}. Where the hospital has such records, their codes lack a mapping.",
+    timings="How long it took",
+    stage="stage",
+    stages={
+        "export": "waiting for the export",
+        "download": "fetching its files",
+        "select": "looking for people",
+        "collect": "collecting their records",
+        "screen": "screening",
+        "report": "making the report",
+    },
+    seconds="seconds",
+    in_all="in all",
+    resumed="The run was resumed: this is its last part.",
+    rate_of_all="People looked through: {people}, {rate} a second of the whole time.",
+    rate_of_screening="People screened: {people}, {rate} a second of the screening.",
     mail_subject="{study}: {new} new, {changed} changed, {lost} no longer listed",
     mail="The search for {study} of {day} is done: {new} new on the list, {changed} changed, {lost} no longer on it.",
     mail_link="Whoever may see it finds it here:",
@@ -142,7 +164,6 @@ FRENCH = Phrases(
     selected="Retenues par la règle d'entrée",
     screened="Examinées",
     not_permitted="Ne doivent pas être examinées",
-    seconds="Secondes",
     uncoded="Diagnostics sans code",
     uncoded_of="{conditions} sur {of}{samples} : une maladie écrite en toutes lettres seulement n'est pas trouvée",
     in_samples=" par sondage",
@@ -218,6 +239,21 @@ FRENCH = Phrases(
     no_unit="sans unité : {n}",
     nothing_of="Aucune donnée n'a été trouvée pour : {notions}. Si l'hôpital a de telles données, "
     "il manque la correspondance de leurs codes.",
+    timings="Durée",
+    stage="étape",
+    stages={
+        "export": "attente de l'export",
+        "download": "téléchargement de ses fichiers",
+        "select": "recherche des personnes",
+        "collect": "collecte de leurs données",
+        "screen": "examen",
+        "report": "rapport",
+    },
+    seconds="secondes",
+    in_all="en tout",
+    resumed="La recherche a été reprise : ceci est sa dernière partie.",
+    rate_of_all="Personnes passées en revue : {people}, soit {rate} par seconde sur toute la durée.",
+    rate_of_screening="Personnes examinées : {people}, soit {rate} par seconde d'examen.",
     mail_subject="{study} : nouveaux {new}, changés {changed}, sortis de la liste {lost}",
     mail="La recherche pour {study} du {day} est terminée. Nouveaux sur la liste : {new} ; changés : {changed} ; "
     "sortis : {lost}.",

@@ -31,11 +31,11 @@ KEEP_AFTER = 1.0  # seconds
 class Progress:
     """How far a run is: told to whoever watches, and kept with the lease; how long its stages took."""
 
-    def __init__(self, told: Told, clock: Callable[[], float]) -> None:
+    def __init__(self, told: Told, clock: Callable[[], float], stage: str) -> None:
         self._told, self._clock = told, clock
         self._began = self._since = clock()
         self._seconds: dict[str, float] = {}
-        self.now: tuple[str, int, int | None] = ("select", 0, None)
+        self.now: tuple[str, int, int | None] = (stage, 0, None)
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         """Hear how far a stage is."""
@@ -77,7 +77,7 @@ class Discovery:
 
     async def carry_out(self, run: Run, people: People, told: Told) -> Report:
         """Return the report. Raises ``InputError``, ``TryLater``, ``Never``, ``RunLost`` and ``StoreDown``."""
-        progress = Progress(told, self.clock)
+        progress = Progress(told, self.clock, "select" if run.selection is None else "screen")
         async with self._held(run, progress):
             selection = run.selection or await self._select(run, people, progress)
             run = run._replace(selection=selection)

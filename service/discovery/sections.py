@@ -10,6 +10,7 @@ from service.eligibility.study import Study
 
 Report = dict[str, Any]
 _DAY = len("2026-11-23")
+_MANY = 10  # a second; of these no tenths are told
 
 
 class Section(NamedTuple):
@@ -55,6 +56,7 @@ class Told:
         )
         yield from self._news()
         yield from (section for section in self._to_do() if section.rows or section.note)
+        yield self._timings()
 
     def _run(self) -> Iterator[tuple[str, str]]:
         words, report = self.words, self.report
@@ -66,7 +68,6 @@ class Told:
         yield words.screened, str(report["screened"])
         if report["not_permitted"]:
             yield words.not_permitted, str(report["not_permitted"])
-        yield words.seconds, str(report["seconds"])
         if (uncoded := report["uncoded_conditions"]) is not None:
             samples = words.in_samples if uncoded["sampled"] else ""
             yield words.uncoded, words.uncoded_of.format(**uncoded, samples=samples)
@@ -114,6 +115,26 @@ class Told:
         nothing = [self.notion(each["notion"]) for each in coverage if not (each["known_codes"] or each["local_only"])]
         note = words.nothing_of.format(notions=", ".join(nothing)) if nothing and self.report["screened"] else ""
         return Section("coverage", words.coverage, (words.notion, words.known, words.local, words.units), rows, note)
+
+    def _timings(self) -> Section:
+        words, report = self.words, self.report
+        rows = [(words.stages.get(stage, stage), str(seconds)) for stage, seconds in report["timings"].items()]
+        rows.append((words.in_all, str(report["seconds"])))
+        return Section("timings", words.timings, (words.stage, words.seconds), rows, self._rate())
+
+    def _rate(self) -> str:
+        """Tell how many people a second: of a source that was looked through whole, else of those screened."""
+        words, report, timings = self.words, self.report, self.report["timings"]
+        if next(iter(timings), "select") != "select":  # who was found or screened before took no time now
+            return words.resumed
+        if report["source"] != "rest" and report["since"] is None:
+            told, people, seconds = words.rate_of_all, report["seen"], report["seconds"]
+        else:
+            told, people, seconds = words.rate_of_screening, report["screened"], timings.get("screen")
+        if not (people and seconds):
+            return ""
+        rate = people / seconds
+        return told.format(people=people, rate=round(rate) if rate >= _MANY else round(rate, 1))
 
     def _units(self, covered: Report) -> str:
         units = covered["unreadable_units"]

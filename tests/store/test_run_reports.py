@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,19 @@ async def test_a_run_tells_how_long_its_stages_took(night: Night) -> None:
     assert list(report["timings"]) == ["select", "screen", "report"]
     assert min(report["timings"].values()) > 0
     assert sum(report["timings"].values()) == pytest.approx(report["seconds"], abs=2)
+
+
+async def test_a_run_that_was_resumed_selects_nobody(night: Night) -> None:
+    """That stage is in no timings then: what came before is of another process."""
+    people = hospital()
+    people.ends_after = 3
+    with pytest.raises(TryLater):
+        await night.run(people)
+    people.ends_after = None
+    await night.run(people, "b", resume=True)
+    run = await night.runs.last(STUDY)
+    assert run is not None
+    assert list(json.loads(run.report or b"")["timings"]) == ["screen", "report"]
 
 
 async def test_who_fails_is_not_screened(night: Night) -> None:

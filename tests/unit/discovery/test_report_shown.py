@@ -24,6 +24,7 @@ from service.discovery.model import NOT_POSTED
 from service.discovery.page import write_page
 from service.discovery.phrases import LANGUAGES
 from service.discovery.report import OUTCOMES
+from service.discovery.sections import Told
 from service.discovery.summary import announcement, summarise
 from service.terminal import console
 from tests.nights import eventful, report
@@ -215,6 +216,26 @@ def test_values_without_a_unit_are_counted(language: str, words: str) -> None:
     assert words in write_page(of, shipped_study(), language)
 
 
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({}, "Personnes examinées : 6, soit 6.0 par seconde d'examen."),
+        ({"source": "/data/export"}, "Personnes passées en revue : 1000, soit 667 par seconde sur toute la durée."),
+        ({"source": "bulk"}, "Personnes passées en revue : 1000, soit 667 par seconde sur toute la durée."),
+        ({"source": "bulk", "since": "2026-11-22"}, "Personnes examinées : 6, soit 6.0 par seconde d'examen."),
+        ({"timings": {"screen": 0.5, "report": 0.1}}, "La recherche a été reprise : ceci est sa dernière partie."),
+        ({"screened": 0}, ""),
+        ({"timings": {"select": 0.1, "screen": 0.0}}, ""),
+    ],
+)
+def test_how_fast_it_was_is_told_where_that_means_something(facts: dict[str, Any], words: str) -> None:
+    """Of a source that was looked through whole everybody; of searches and of what changed whoever was screened."""
+    shown = list(Told(told() | {"since": None} | facts, shipped_study(), "fr").sections())[-1]
+
+    assert (shown.title, shown.note) == ("Durée", words)
+    assert shown.rows[-1] == ("en tout", "1.5")
+
+
 def test_a_terminal_shows_the_first_of_many() -> None:
     """And says how many more there are; the page has all."""
     many = report({f"Patient/{number:03}": "try-later" for number in range(60)})
@@ -258,6 +279,7 @@ def test_a_twin_has_all_words() -> None:
         assert list(words.outcomes) == list(COLOURS)
         assert set(words.outcomes) == set(OUTCOMES)
         assert words.statuses.keys() == LANGUAGES["en"].statuses.keys()
+        assert list(words.stages) == list(LANGUAGES["en"].stages)
     for name, word in LANGUAGES["fr"]._asdict().items():
         blanks = [set(re.findall(r"\{\w+\}", str(words._asdict()[name]))) for words in LANGUAGES.values()]
         assert word
