@@ -18,17 +18,18 @@ from service.hospital.whose import unowned, whose
 
 
 class Changed(NamedTuple):
-    """Who has new records that count, and which lines could not be read."""
+    """Who has new records that count, which lines could not be read, and what to tell of records of nobody."""
 
     people: set[str]
     unread: list[str]
+    ownerless: list[str]
 
 
 def people_changed(folder: Path, study: Study, entry: Entry | None) -> Changed:
     """Return who has a new record of any of the entry's concepts, or a new ResearchSubject of whatever study.
 
     One is enough: what else the person has is older, and in no file. Without an ``entry`` everybody of
-    whom anything changed is named. Records that count and do not tell whose they are are unread.
+    whom anything changed is named. Records that count and do not tell whose they are are ``ownerless``.
     """
     people, unread, nobodys = set[str](), list[str](), Counter[str]()
     for place, line in _lines(folder):
@@ -43,7 +44,7 @@ def people_changed(folder: Path, study: Study, entry: Entry | None) -> Changed:
             people.add(owner)
         elif owner is None and entry is not None:  # without one, nothing tells what is nobody's from what should be
             nobodys[resource["resourceType"]] += 1
-    return Changed(people, unread + [unowned(kind, number) for kind, number in nobodys.items()])
+    return Changed(people, unread, [unowned(kind, number) for kind, number in nobodys.items()])
 
 
 def _read(line: bytes | None) -> Resource | None:

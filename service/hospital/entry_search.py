@@ -75,6 +75,11 @@ class People:
         """Up to when everything was seen."""
         return self.clock - _OVERLAP
 
+    @property
+    def ownerless(self) -> list[str]:
+        """What to tell of records that count and name nobody."""
+        return [unowned(kind, len(ids)) for kind, ids in self.unowned.items()]
+
     def misses(self, what: str) -> None:
         """Take down what could not be read."""
         if what not in self.unread:
@@ -111,8 +116,6 @@ class EntrySearch:
         if found.failures:
             await felt(self._client)
         await self._members(found)
-        for kind, ids in found.unowned.items():
-            found.misses(unowned(kind, len(ids)))
         return found
 
     async def _now(self) -> datetime:

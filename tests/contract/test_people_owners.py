@@ -36,12 +36,13 @@ def of(subject: Json | None, id_: str = "c") -> Json:
 
 
 async def both(router: respx.MockRouter, folder: Path, *records: Json) -> list[tuple[list[str], list[str]]]:
-    """Return whom searches and an export of what changed name, and what they tell of as unread."""
+    """Return whom searches and an export of what changed name, and what they tell of what names nobody."""
     (folder / "output-0.Condition.ndjson").write_bytes(b"\n".join(map(as_json, records)))
     hospital(router, Condition=with_codes(*records))
     study = shipped_study()
     searched, exported = await select(), people_changed(folder, study, entry_of(study))
-    return [(searched.patients, searched.unread), (sorted(exported.people), exported.unread)]
+    assert searched.unread == exported.unread == []
+    return [(searched.patients, searched.ownerless), (sorted(exported.people), exported.ownerless)]
 
 
 @pytest.mark.parametrize("reference", NAMES)
@@ -69,4 +70,7 @@ async def test_a_research_subject_of_nobody_is_told_of(respx_mock: respx.MockRou
     studies, subject = searchset(record("ResearchStudy", "r")), record("ResearchSubject", "s", individual={})
     hospital(respx_mock, ResearchStudy=studies, ResearchSubject=searchset(subject))
 
-    assert (await select()).unread == ["ResearchSubject: of 1 that count no reference tells whose they are."]
+    found = await select()
+
+    assert found.ownerless == ["ResearchSubject: of 1 that count no reference tells whose they are."]
+    assert found.unread == []

@@ -12,7 +12,7 @@ import pytest
 
 from service.demo import charts
 from service.discovery.ending import NOT_POSTED, POSTS, Ending
-from service.discovery.model import Found, RunOrder, RunState, Selection, Terms
+from service.discovery.model import Found, RunOrder, Selection, Terms
 from service.discovery.ports import RunUnderWay, Told
 from service.discovery.run import Discovery
 from service.errors import Never, TryLater
@@ -30,6 +30,7 @@ pytestmark = pytest.mark.anyio
 
 STUDY = "NCT06722105"
 DAY = date(2026, 11, 23)
+UNTIL = datetime(2026, 11, 23, 3, tzinfo=UTC)
 ORDER = RunOrder(study=STUDY, as_of=DAY, source="rest", caller="cron")
 TERMS = Terms("sha256:1", "a folder", timedelta(days=7))
 
@@ -44,7 +45,7 @@ class Hospital:
     ends_after: int | None = None
     error: BaseException = field(default_factory=lambda: TryLater("it is down"))
     known: frozenset[str] = frozenset()
-    unread: list[str] = field(default_factory=list)
+    ownerless: list[str] = field(default_factory=list)
     selections: int = 0
     source: str = "rest"
     engine: str = "local"
@@ -53,8 +54,7 @@ class Hospital:
         """Select everybody."""
         self.known, self.selections = known, self.selections + 1
         told("select", 1, 1)
-        until = datetime(2026, 11, 23, 3, tzinfo=UTC)
-        return Selection(seen=99, patients=sorted(self.charts), unread=self.unread, until=until)
+        return Selection(seen=99, patients=sorted(self.charts), ownerless=self.ownerless, until=UNTIL)
 
     async def screened(self, patients: Sequence[str], as_of: date, told: Told) -> AsyncIterator[Found]:  # noqa: ARG002 - the port's signature
         """Judge them as the folder's engine does."""
@@ -279,14 +279,12 @@ async def test_no_more_people_than_asked_for_are_screened(night: Night) -> None:
     assert (await night.run(hospital(), "b"))["lost"] == []
 
 
-async def test_what_could_not_be_read_is_searched_again(night: Night) -> None:
-    """The moment from which the next run searches does not move."""
+async def test_what_names_nobody_is_told_by_a_run_that_is_resumed(night: Night) -> None:
+    """It is kept with whom the run selected, and the next one looks through what changed since."""
     people = hospital()
-    people.unread = ["Condition: the search was refused"]
-    report = await night.run(people)
-    assert report["unread"] == people.unread
-    run = await night.runs.last(STUDY)
-    assert run is not None
-    assert run.state is RunState.DONE
-    assert run.selection is not None
-    assert run.selection.until is None
+    people.ownerless, people.ends_after = ["Condition: of 1 nothing tells whose it is."], 3
+    with pytest.raises(TryLater):
+        await night.run(people)
+    report = await night.run(hospital(), "b", resume=True)
+    assert report["unread"] == people.ownerless
+    assert (await night.runs.begin("c", ORDER, TERMS, LEASE, resume=False)).since == UNTIL

@@ -34,6 +34,23 @@ async def test_a_run_that_is_resumed_elsewhere_exports_again(server: Exporting, 
     assert [(each.patient, each.error) for each in found] == [("Patient/one", None)]
 
 
+async def test_what_names_nobody_is_told_beside_what_could_not_be_read(server: Exporting, tmp_path: Path) -> None:
+    """Of an export of what changed: only the latter holds the moment up to which everything was seen."""
+    server.exports(manifest(("ResearchSubject", f"{server.base}/files/1")))
+    server.on(FILE, whole(ndjson({"resourceType": "ResearchSubject", "id": "s"}) + b'{"resourceType":\n'))
+    screener = Screener(shipped_study(), shipped_reader())
+    local = LocalPeople(screener, tmp_path / "export", tmp_path / "selected")
+
+    async with FhirClient(Server(base=server.base)) as client:
+        wish = WISH._replace(since=UNTIL)
+        people = BulkPeople(client, screener.study, tmp_path / "export", wish, lambda _: local, local)
+        found = await people.select(frozenset(), lambda *_: None)
+
+    assert found.ownerless == ["ResearchSubject: of 1 that count no reference tells whose they are."]
+    assert [each.partition(".ndjson")[2] for each in found.unread] == [":2"]
+    assert found.until == UNTIL
+
+
 async def test_everybody_known_is_looked_at_again_whatever_was_deleted(server: Exporting, tmp_path: Path) -> None:
     """What a manifest tells of deletions names nobody else: it is not fetched, and nobody is screened for it alone."""
     deleted = [{"type": "Bundle", "url": f"{server.base}/files/2"}]

@@ -276,13 +276,12 @@ def test_coverage_has_every_notion_and_the_units_that_came_most() -> None:
 
 
 def test_what_the_run_was_stands_in_it() -> None:
-    """Since when, whether it was dry, what could not be read, how many Conditions have no code."""
-    selection = Selection(
-        seen=None, patients=[], unread=["Condition.ndjson:7"], uncoded=Uncoded(conditions=3, of=90, sampled=True)
-    )
+    """Since when, whether it was dry, what could not be read or names nobody, how many Conditions have no code."""
+    uncoded = Uncoded(conditions=3, of=90, sampled=True)
+    selection = Selection(seen=None, patients=[], unread=["a.ndjson:7"], ownerless=["of 1"], uncoded=uncoded)
     told = report({}, selection=selection, since=datetime(2026, 11, 22, 1, 2, tzinfo=UTC), dry_run=True)
 
-    assert told["unread"] == ["Condition.ndjson:7"]
+    assert told["unread"] == ["a.ndjson:7", "of 1"]
     assert told["uncoded_conditions"] == {"conditions": 3, "of": 90, "sampled": True}
     assert (told["since"], told["dry_run"], told["seen"]) == ("2026-11-22T01:02:00+00:00", True, None)
     assert {row["pass"] for row in told["funnel"]} == {0}

@@ -29,5 +29,5 @@ def test_a_line_that_no_memory_holds_is_unread(tmp_path: Path, mebibytes: int) -
     finally:
         tracemalloc.stop()
 
-    assert found == Changed({"Patient/member"}, ["output-0.ResearchSubject.ndjson:1"])
+    assert found == Changed({"Patient/member"}, ["output-0.ResearchSubject.ndjson:1"], [])
     assert most < 2.1 * LONGEST  # its parts, and these joined
