@@ -47,6 +47,25 @@ def test_an_undated_pair_beside_one_that_is_too_old_leaves_the_date_open() -> No
     assert (leaf.reason, leaf.sources) == ("date-not-decisive", ("Observation/undated",))
 
 
+def test_an_undated_pair_behind_many_that_are_too_old_leaves_the_date_open_too() -> None:
+    """How many old ones there are says nothing of its day."""
+    old = [pressure("120", "75", when) for when in ("2026-05-26", "2025-05-26", "2024-05-26")]
+    (leaf,) = asked(*old, pressure("125", "80", None, id="undated")).leaves("E6")
+
+    assert (leaf.reason, leaf.sources) == ("date-not-decisive", ("Observation/undated",))
+
+
+def test_every_unknown_unit_behind_the_newest_pair_is_warned_of() -> None:
+    """However old its record is: whoever keeps the codes sees it."""
+    unknown = [pressure("12 furlongs", "8 furlongs", when, id=when) for when in ("2026-01-05", "2025-01-05")]
+    got = asked(pressure("120", "75"), *unknown)
+
+    assert {(one.code, one.source) for one in got.screening.warnings} == {
+        ("unit-unknown", "Observation/2026-01-05"),
+        ("unit-unknown", "Observation/2025-01-05"),
+    }
+
+
 def test_nothing_on_record_is_no_record() -> None:
     """Neither a value nor a note beside it."""
     (leaf,) = asked().leaves("E6")
