@@ -43,7 +43,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     seen: int | None  # people in the source; ``None``: it does not tell
     patients: list[str]  # Patient/id, in order, each once: these are screened
     unread: list[str] = []  # files, lines or searches that could not be read; nothing of their content
-    ownerless: list[str] = []  # records that count and name nobody: to look again tells no more of them
+    blind: list[str] = []  # what is not seen, nor when looked for again: records that name nobody, codes not searched
     uncoded: Uncoded | None = None
     until: datetime | None = None  # what changed later is for the next run (``since``)
     at: datetime | None = None  # when the source was made, where it tells

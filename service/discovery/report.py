@@ -118,7 +118,7 @@ class ReportMaker:
             "rescreen_due": sorted(self._due, key=lambda one: (one["rescreen_after"], one["patient"])),
             "failed": sorted(self._failed, key=_patient),
             "coverage": [_covered(id_, self._coverage.get(id_, Tally())) for id_ in counted(self._study)],
-            "unread": [*selection.unread, *selection.ownerless],
+            "unread": [*selection.unread, *selection.blind],
             "seconds": facts.seconds,
             "uncoded_conditions": msgspec.to_builtins(selection.uncoded),
             "not_permitted": self._not_permitted,

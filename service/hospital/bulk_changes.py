@@ -22,14 +22,14 @@ class Changed(NamedTuple):
 
     people: set[str]
     unread: list[str]
-    ownerless: list[str]
+    blind: list[str]
 
 
 def people_changed(folder: Path, study: Study, entry: Entry | None) -> Changed:
     """Return who has a new record of any of the entry's concepts, or a new ResearchSubject of whatever study.
 
     One is enough: what else the person has is older, and in no file. Without an ``entry`` everybody of
-    whom anything changed is named. Records that count and do not tell whose they are are ``ownerless``.
+    whom anything changed is named. Nothing is seen of whose the records are that count and do not tell.
     """
     people, unread, nobodys = set[str](), list[str](), Counter[str]()
     for place, line in _lines(folder):

@@ -48,9 +48,7 @@ class BulkPeople:
         else:
             entry = entry_of(self._study)
             new = await asyncio.to_thread(people_changed, self._folder, self._study, entry)
-            found = Selection(
-                seen=None, patients=sorted(known | new.people), unread=new.unread, ownerless=new.ownerless
-            )
+            found = Selection(seen=None, patients=sorted(known | new.people), unread=new.unread, blind=new.blind)
         unread, until = [*exported.unread, *found.unread], exported.until
         return msgspec.structs.replace(found, unread=unread, until=until, at=until)
 

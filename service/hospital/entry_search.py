@@ -65,6 +65,7 @@ class People:
     )  # Patient/id -> of its records
     members: set[str] = field(default_factory=set)  # with a ResearchSubject of the study
     unowned: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # type -> ids
+    panels: set[str] = field(default_factory=set)  # types by the codes of whose components the server does not search
     unread: list[str] = field(default_factory=list)  # each once
     failures: list[ServerError] = field(default_factory=list)
     paused: list[tuple[Asked, TryLater]] = field(default_factory=list)  # perhaps for what others did
@@ -76,9 +77,13 @@ class People:
         return self.clock - _OVERLAP
 
     @property
-    def ownerless(self) -> list[str]:
-        """What to tell of records that count and name nobody."""
-        return [unowned(kind, len(ids)) for kind, ids in self.unowned.items()]
+    def blind(self) -> list[str]:
+        """What is not seen, nor when looked for again."""
+        why = "the codes of components were not searched, for the server does not do that."
+        return [
+            *(f"{kind}: {why}" for kind in sorted(self.panels)),
+            *(unowned(kind, len(ids)) for kind, ids in sorted(self.unowned.items())),
+        ]
 
     def misses(self, what: str) -> None:
         """Take down what could not be read."""
@@ -169,7 +174,7 @@ class EntrySearch:
         elif (useless and asked.by in _BESIDE.values()) or (refused and not await keeps(self._client, asked.kind)):
             return
         elif useless and asked.by == "component-code":
-            found.misses(f"{asked.kind}: the codes of components were not searched, for the server does not do that.")
+            found.panels.add(asked.kind)
         else:
             found.failed(asked.kind, error)
 

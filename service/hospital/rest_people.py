@@ -69,7 +69,7 @@ class RestPeople:
             seen=seen,
             patients=sorted(known | named | found.members),
             unread=found.unread,
-            ownerless=found.ownerless,
+            blind=found.blind,
             uncoded=None if conditions is None or uncoded is None else Uncoded(uncoded, conditions, sampled=False),
             until=found.until,
         )

@@ -42,7 +42,7 @@ async def both(router: respx.MockRouter, folder: Path, *records: Json) -> list[t
     study = shipped_study()
     searched, exported = await select(), people_changed(folder, study, entry_of(study))
     assert searched.unread == exported.unread == []
-    return [(searched.patients, searched.ownerless), (sorted(exported.people), exported.ownerless)]
+    return [(searched.patients, searched.blind), (sorted(exported.people), exported.blind)]
 
 
 @pytest.mark.parametrize("reference", NAMES)
@@ -72,5 +72,5 @@ async def test_a_research_subject_of_nobody_is_told_of(respx_mock: respx.MockRou
 
     found = await select()
 
-    assert found.ownerless == ["ResearchSubject: of 1 that count no reference tells whose they are."]
+    assert found.blind == ["ResearchSubject: of 1 that count no reference tells whose they are."]
     assert found.unread == []

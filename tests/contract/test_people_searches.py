@@ -54,14 +54,15 @@ async def test_components_are_searched_by_themselves(respx_mock: respx.MockRoute
 
 @pytest.mark.parametrize("answer", [400, 404, searchset(coded("o", "well", "J45", kind="Observation"))])
 async def test_components_that_cannot_be_searched_are_told_of(respx_mock: respx.MockRouter, answer: Answer) -> None:
-    """Refused or ignored: the rest is found, and that people may be missing is told once."""
+    """Refused or ignored: the rest is found; that people may be missing is told once and looked for no more."""
     with_code = searchset(coded("o", "ill", "mrss-total", SSC, "Observation"))
     hospital(respx_mock, Observation=panels(**{"component-code": answer, "code": with_code}))
 
     found = await select()
 
     assert found.patients == ["Patient/ill"]
-    assert found.unread == ["Observation: the codes of components were not searched, for the server does not do that."]
+    assert found.blind == ["Observation: the codes of components were not searched, for the server does not do that."]
+    assert found.unread == []
 
 
 @pytest.mark.parametrize("status", [400, 404])

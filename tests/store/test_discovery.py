@@ -45,7 +45,7 @@ class Hospital:
     ends_after: int | None = None
     error: BaseException = field(default_factory=lambda: TryLater("it is down"))
     known: frozenset[str] = frozenset()
-    ownerless: list[str] = field(default_factory=list)
+    blind: list[str] = field(default_factory=list)
     selections: int = 0
     source: str = "rest"
     engine: str = "local"
@@ -54,7 +54,7 @@ class Hospital:
         """Select everybody."""
         self.known, self.selections = known, self.selections + 1
         told("select", 1, 1)
-        return Selection(seen=99, patients=sorted(self.charts), ownerless=self.ownerless, until=UNTIL)
+        return Selection(seen=99, patients=sorted(self.charts), blind=self.blind, until=UNTIL)
 
     async def screened(self, patients: Sequence[str], as_of: date, told: Told) -> AsyncIterator[Found]:  # noqa: ARG002 - the port's signature
         """Judge them as the folder's engine does."""
@@ -282,9 +282,9 @@ async def test_no_more_people_than_asked_for_are_screened(night: Night) -> None:
 async def test_what_names_nobody_is_told_by_a_run_that_is_resumed(night: Night) -> None:
     """It is kept with whom the run selected, and the next one looks through what changed since."""
     people = hospital()
-    people.ownerless, people.ends_after = ["Condition: of 1 nothing tells whose it is."], 3
+    people.blind, people.ends_after = ["Condition: of 1 nothing tells whose it is."], 3
     with pytest.raises(TryLater):
         await night.run(people)
     report = await night.run(hospital(), "b", resume=True)
-    assert report["unread"] == people.ownerless
+    assert report["unread"] == people.blind
     assert (await night.runs.begin("c", ORDER, TERMS, LEASE, resume=False)).since == UNTIL

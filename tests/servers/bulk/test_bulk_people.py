@@ -46,7 +46,7 @@ async def test_what_names_nobody_is_told_beside_what_could_not_be_read(server: E
         people = BulkPeople(client, screener.study, tmp_path / "export", wish, lambda _: local, local)
         found = await people.select(frozenset(), lambda *_: None)
 
-    assert found.ownerless == ["ResearchSubject: of 1 that count no reference tells whose they are."]
+    assert found.blind == ["ResearchSubject: of 1 that count no reference tells whose they are."]
     assert [each.partition(".ndjson")[2] for each in found.unread] == [":2"]
     assert found.until == UNTIL
 

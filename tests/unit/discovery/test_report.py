@@ -278,7 +278,7 @@ def test_coverage_has_every_notion_and_the_units_that_came_most() -> None:
 def test_what_the_run_was_stands_in_it() -> None:
     """Since when, whether it was dry, what could not be read or names nobody, how many Conditions have no code."""
     uncoded = Uncoded(conditions=3, of=90, sampled=True)
-    selection = Selection(seen=None, patients=[], unread=["a.ndjson:7"], ownerless=["of 1"], uncoded=uncoded)
+    selection = Selection(seen=None, patients=[], unread=["a.ndjson:7"], blind=["of 1"], uncoded=uncoded)
     told = report({}, selection=selection, since=datetime(2026, 11, 22, 1, 2, tzinfo=UTC), dry_run=True)
 
     assert told["unread"] == ["a.ndjson:7", "of 1"]
