@@ -83,6 +83,13 @@ def test_another_method_never_decides_beside_an_echo() -> None:
     assert lvef(fraction(LVEF_ECHO, "60 %"), newer).truth("E3") == "false"
 
 
+def test_who_judges_the_autograft_sees_another_method_beside_the_echo() -> None:
+    """I6 shows the fraction that counts and the one by MRI."""
+    got = lvef(fraction(LVEF_ECHO, "60 %", id="echo"), fraction(LVEF_MRI, "35 %", id="mri"))
+
+    assert got.sources("I6") >= {"Observation/echo", "Observation/mri"}
+
+
 def test_a_stated_method_makes_an_echo_of_a_code_without_one() -> None:
     """An echo code or method."""
     assert lvef(fraction(LVEF_NO_METHOD, "35 %", method=ECHO_METHOD)).truth("E3") == "true"
