@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
+from fractions import Fraction
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +15,7 @@ from service.eligibility import select as selecting
 from service.eligibility.candidate import newest
 from service.eligibility.context import Context
 from service.eligibility.leaves import pair as pairing
+from service.eligibility.notions import Notion
 from service.eligibility.plan import plan
 from service.eligibility.rules import Pair
 from service.eligibility.timeline import newest_older, older, timeline
@@ -69,6 +73,28 @@ def test_the_newest_value_needs_no_look_at_far_older_ones(
     assert set(one.warnings) == set(other.warnings)
     if not chosen.group:
         assert newest_older(one, notion) == newest(other, older(other, notion))
+
+
+_DLCO = shipped_study().notions["dlco_percent_predicted"]
+_BY_NAME = [observation("19911-7", "25 %", "2026-07-01")]
+_BY_PARTS = [
+    observation("19911-7", "5 mL/min/mm[Hg]", "2026-07-01"),
+    observation("19910-9", "20 mL/min/mm[Hg]", "2026-07-01"),
+]
+
+
+@pytest.mark.parametrize(
+    ("notion", "newest_of"),
+    [(replace(_DLCO, ratios=()), _BY_NAME), (replace(_DLCO, aliases=()), _BY_PARTS)],
+    ids=["by the measured value's name", "by its parts"],
+)
+def test_what_is_had_in_one_other_way_alone_may_be_the_newest(notion: Notion, newest_of: list[Resource]) -> None:
+    """A study may name only one of the ways in which the shipped one reads a DLCO in percent."""
+    percentages = [observation("98130-8", "65 %", day) for day in ("2026-05-01", "2026-06-01")]
+    ctx = Context(shipped_study(), chart_of(*percentages, *newest_of), date.fromisoformat(AS_OF))
+
+    (chosen,) = selecting.select(ctx, notion).group
+    assert (chosen.intervals[0].low, chosen.when.text) == (Fraction(25), "2026-07-01")
 
 
 @st.composite
