@@ -92,6 +92,15 @@ def test_a_pair_that_cannot_be_used_is_named() -> None:
     assert unreadable.sources == unitless.sources == ("Observation/bp",)
 
 
+def test_a_value_told_twice_counts_by_its_number() -> None:
+    """A panel that has the systolic again, without a number, as where a first try failed."""
+    twice = pressure("120", "75", id="bp")
+    twice["component"].insert(0, {"code": twice["component"][0]["code"]})
+    got = asked(twice)
+
+    assert (got.truth("E6"), got.sources("E6")) == ("false", {"Observation/bp"})
+
+
 def test_a_pressure_known_only_by_a_comparator_is_not_decided_by_its_end() -> None:
     """Under 150 may be under 140; under 140 is."""
     assert asked(pressure("< 140 mm[Hg]", "75")).truth("E6") == "false"
