@@ -13,7 +13,6 @@ from service.eligibility.context import Context
 from service.eligibility.findings import Reason
 from service.eligibility.notions import Notion, Ratio
 
-_NO_TAGS = frozenset[str]()
 _OFFSETS = 4  # days: the earlier of two instants may be of a day two days later, and the one between them too
 
 
@@ -24,7 +23,7 @@ class Timeline(NamedTuple):
     review: list[Candidate]
     undated: list[Candidate]
     old: list[Candidate]  # derived from two records; ``older`` has all
-    aged: list[tuple[Reading, frozenset[str]]]  # too old, with further tags: read only when asked for
+    aged: list[Reading]  # too old: read only when asked for
     unusable: list[tuple[Reading, Reason]]  # inside the window, or undated
     hints: list[Reading]
 
@@ -44,7 +43,7 @@ def older(ctx: Context, notion: Notion) -> list[Candidate]:
     known = ctx.memo.get(key)
     if known is None:
         line = timeline(ctx, notion)
-        read = [convert(ctx, notion, reading, extra) for reading, extra in line.aged]
+        read = [convert(ctx, notion, reading) for reading in line.aged]
         known = ctx.memo[key] = [*(c for c in read if isinstance(c, Candidate)), *line.old]
     return known  # type: ignore[return-value]
 
@@ -63,10 +62,10 @@ def newest_older(ctx: Context, notion: Notion) -> list[Candidate]:
     """Return the newest of ``older``, and its equals, for a notion that has no value inside its window."""
     line = recent(ctx, notion)
     found = list(line.old)
-    for reading, extra in sorted(line.aged, key=lambda pair: last_day(pair[0]), reverse=True):
+    for reading in newest_first(line.aged):
         if last_day(reading) < since_newest(found):
             break
-        converted = convert(ctx, notion, reading, extra)
+        converted = convert(ctx, notion, reading)
         if isinstance(converted, Candidate):
             found.append(converted)
     return newest(ctx, found)
@@ -90,7 +89,7 @@ def _recent(ctx: Context, notion: Notion) -> Timeline:
         if unit not in units and isinstance(factor_of(ctx, notion, reading), Fraction):  # or it says what is wrong
             units.add(unit)
         if _counts(notion, reading):
-            line.aged.append((reading, _NO_TAGS))
+            line.aged.append(reading)
     return line
 
 
@@ -148,7 +147,7 @@ def _place(
     if not shown and not may_fit(ctx, notion, reading):
         factor_of(ctx, notion, reading)  # which says when the unit is not known
         if counts:
-            line.aged.append((reading, extra))
+            line.aged.append(reading)
         return
     converted = convert(ctx, notion, reading, extra) if another or not shown else None
     if another and not isinstance(converted, Candidate) and not ctx.not_measurable(reading):
