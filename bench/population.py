@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--spark", type=int, default=SPARK_UP_TO, metavar="N", help="up to how many patients; 0: not")
     given = parser.parse_args()
     work = Path(mkdtemp(prefix="population-", dir=given.work))
-    costs = {}
+    costs, sizes = {}, {}
     try:
         folder = made(work / "compared", SHOWN, OFTEN, given.data)
         compare(folder, [LOCAL, DUCKDB, EVERYBODY, *([SPARK] if given.spark else [])])
@@ -51,7 +51,8 @@ def main() -> None:
             folder = made(work / f"{number}", number, RARE, given.data)
             tools = [CAT, LOCAL, DUCKDB, *([SPARK] if number <= given.spark else [])]
             costs[number] = measure(folder, tools)
-            show(costs[number], number, sum(file.stat().st_size for file in folder.iterdir()))
+            sizes[number] = sum(file.stat().st_size for file in folder.iterdir())
+            show(costs[number], number, sizes[number])
             if not given.keep:
                 rmtree(folder)
     finally:
@@ -60,8 +61,11 @@ def main() -> None:
         else:
             rmtree(work)
     if len(costs) > 1:
-        seconds = [cost[LOCAL].seconds for cost in costs.values()]
-        print(f"\n{max(costs) / min(costs):.0f} times the patients: {seconds[-1] / seconds[0]:.1f} times the seconds")
+        few, many = min(costs), max(costs)
+        seconds, cats = (costs[many][tool].seconds - costs[few][tool].seconds for tool in (LOCAL, CAT))
+        times = costs[many][LOCAL].seconds / costs[few][LOCAL].seconds
+        print(f"\n{many / few:.0f} times the patients: {times:.1f} times the seconds")
+        print(f"each further GB: {seconds / (sizes[many] - sizes[few]) * 1e9:.2f} s, {seconds / cats:.1f} x cat")
 
 
 def made(folder: Path, number: int, rare: int, data: Path | None) -> Path:
