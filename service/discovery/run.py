@@ -91,7 +91,8 @@ class Discovery:
         found = await people.select(known, told)
         if run.order.limit is not None:
             found = msgspec.structs.replace(found, patients=found.patients[: run.order.limit])
-        if found.unread:  # who is in what could not be read is looked for again the next time
+        # Who is in what could not be read is looked for again the next time, and who was not ill yet on a day gone by.
+        if found.unread or run.order.as_of < run.started.astimezone().date():
             found = msgspec.structs.replace(found, until=run.since)
         await self.runs.selected(run, found)
         return found

@@ -8,6 +8,7 @@ from service.errors import Never
 from service.hospital.client import FhirClient
 from service.hospital.pages import each_page
 from service.hospital.ports import Params, Resource
+from service.hospital.refusals import Refused
 
 
 class Matches:
@@ -20,12 +21,15 @@ class Matches:
         self._given = set[object]()
 
     async def pages(self) -> AsyncIterator[Resource]:
-        """Give the pages. Raises ``TryLater`` and ``Never``."""
+        """Give the pages. Raises ``TryLater`` and ``Never``; ``Refused`` only where the search itself is refused."""
         first = await self._client.search(self._kind, self._params)
-        async for page in each_page(self._client, first):
-            if page.get("resourceType") != "Bundle":
-                raise Never(f"{self._client.host} answered a search of {self._kind} with no Bundle.")
-            yield page
+        try:
+            async for page in each_page(self._client, first):
+                if page.get("resourceType") != "Bundle":
+                    raise Never(f"{self._client.host} answered a search of {self._kind} with no Bundle.")
+                yield page
+        except Refused as error:  # of a page, which tells nothing of what the server searches by
+            raise Never(str(error)) from None
 
     def of(self, page: Resource) -> list[Resource]:
         """Return the resources of a page, and count those that match."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime
+from http import HTTPStatus
 
 import structlog
 
@@ -40,7 +41,7 @@ class RestPeople:
         """``since``: only records that changed at or after that are looked through for people."""
         self._screener, self._client, self._since = screener, client, since
         self._search = EntrySearch(client, screener.study, vocabulary)
-        self._failures = 0
+        self._failures = self._forbidden = 0  # in a row
         self._again = list[str]()  # whose charts may be wanting for what others did to the server
 
     async def select(self, known: frozenset[str], told: Told) -> Selection:
@@ -126,10 +127,10 @@ class RestPeople:
             return Found(patient, None, _TRY_LATER)
         except Never as error:
             if isinstance(error, Refused) and error.status in TURNED_AWAY:
-                raise
+                await self._turned_away(error)
             self._failures = 0
             return Found(patient, None, "server-refuses")
-        self._failures = 0
+        self._failures = self._forbidden = 0
         if pulled.failed and not alone and (await felt(self._client)).waited:
             self._again.append(patient)
             return None
@@ -142,6 +143,15 @@ class RestPeople:
             log.warning("patient-unreadable", error=type(bug).__name__)
             return Found(patient, None, "patient-unreadable")
         return Found(patient, judged, None, coverage, at)
+
+    async def _turned_away(self, error: Refused) -> None:
+        """Count a chart that is kept from us. Raises ``Never`` where the server lets us in no more."""
+        self._forbidden += 1
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            raise error
+        if self._forbidden >= _HOPELESS:
+            await self._client.search("Patient", (("_count", "1"), ("_elements", "id")))
+            self._forbidden = 0
 
     async def _paused(self, error: TryLater) -> bool:
         """Count a person whom the server did not give; return whether it gave nobody then, which is over now.

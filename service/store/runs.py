@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -53,7 +53,9 @@ def finish(connection: Connection, now: datetime, run: Run, report: bytes) -> No
     for scope in {row.scope for row in rows}:
         theirs = [row for row in rows if row.scope == scope]
         kept.add(max(theirs, key=lambda row: row.number).id)
-        kept.add(max(theirs, key=lambda row: (row.as_of, row.number)).id)
+        for until in (date.max, now.astimezone().date()):  # a run of a day to come is nothing to compare tonight's with
+            days = [(row.as_of, row.number, row.id) for row in theirs if row.as_of <= until]
+            kept |= {id_ for *_, id_ in sorted(days)[-1:]}
     others = select(runs.c.id).where(runs.c.study == run.order.study, runs.c.id.not_in(kept))
     connection.execute(delete(run_people).where(run_people.c.run.in_(others)))
 

@@ -131,6 +131,19 @@ async def test_a_report_is_found_by_its_conclusion(
     assert (selection.patients, selection.unread) == (found, [])
 
 
+async def test_a_search_by_conclusions_that_is_cut_short_is_told_of(respx_mock: respx.MockRouter) -> None:
+    """A page that is no more there says nothing of what the server searches by."""
+
+    def answer(params: Json) -> Answer:
+        if "page" in params:
+            return 410
+        return searchset(following="DiagnosticReport?page=2") if "conclusion" in params else searchset()
+
+    hospital(respx_mock, DiagnosticReport=answer)
+
+    assert {each.partition(":")[0] for each in (await select()).unread} == {"DiagnosticReport"}
+
+
 async def test_all_pages_count(respx_mock: respx.MockRouter) -> None:
     """People of a second page are found."""
 

@@ -183,6 +183,13 @@ async def test_news_are_those_since_the_last_run_of_the_same_people_and_no_later
     assert await absent(runs, await begin(runs, "b", replace_(as_of=NIGHT))) == ["Patient/1"]
 
 
+async def test_a_run_of_a_day_to_come_leaves_what_the_next_night_is_compared_with(runs: SqlRuns) -> None:
+    """Somebody tries what the list will be in January; tomorrow's news are those since tonight all the same."""
+    await whole(runs, "a", kept("Patient/1"))
+    await whole(runs, "to come", kept("Patient/3"), order=replace_(as_of=date(2027, 1, 15)))
+    assert await absent(runs, await begin(runs, "b", replace_(as_of=NIGHT))) == ["Patient/1"]
+
+
 async def test_people_of_runs_are_kept_no_longer_than_needed(runs: SqlRuns, store: SqlStore, clock: Clock) -> None:
     """Of each source those of its last run, and none of a source that was not searched for a month."""
     await whole(runs, "folder", kept("Patient/2"), terms=FOLDER)

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import respx
+from msgspec.structs import replace
 
 from service.discovery.ending import Ending
-from service.discovery.model import Run, Selection
+from service.discovery.model import Run, RunOrder, Selection
 from service.discovery.run import Discovery
 from service.hospital.client import FhirClient, Server
 from service.hospital.instants import instant
@@ -33,10 +34,12 @@ FIRST, SECOND = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UT
 OVERLAP = timedelta(minutes=5)
 
 
-async def search(runs: SqlRuns, router: respx.MockRouter, at: datetime, conditions: Json) -> tuple[Run, list[str]]:
+async def search(
+    runs: SqlRuns, router: respx.MockRouter, at: datetime, conditions: Json, order: RunOrder = ORDER
+) -> tuple[Run, list[str]]:
     """Search a server that gives these Conditions; return the run, and what it tells of as not read."""
     hospital(router, Observation=searchset(meta={"lastUpdated": instant(at)}), Condition=conditions)
-    run = await runs.begin(f"{at} {conditions}", ORDER, TERMS, LEASE, resume=False)
+    run = await runs.begin(f"{at} {conditions}", order, TERMS, LEASE, resume=False)
     screener = Screener(shipped_study(), shipped_reader())
     async with FhirClient(Server(base=BASE)) as client:
         people = RestPeople(screener, client, VOCABULARY, since=run.since)
@@ -76,6 +79,15 @@ async def test_after_a_search_in_what_changed(
 
     assert (run.since, unread) == (FIRST - OVERLAP, told)
     assert await following(runs) == since - OVERLAP
+
+
+async def test_after_a_search_as_of_a_day_gone_by(runs: SqlRuns, respx_mock: respx.MockRouter) -> None:
+    """Who has been found ill since was not on that day, and is for the next night to find."""
+    await search(runs, respx_mock, FIRST, searchset())
+    past = replace(ORDER, as_of=ORDER.as_of - timedelta(days=1), day_named=True)
+    await search(runs, respx_mock, SECOND, searchset(), past)
+
+    assert await following(runs) == FIRST - OVERLAP
 
 
 async def test_a_selection_that_was_kept_before_is_read(store: SqlStore, runs: SqlRuns, clock: Clock) -> None:
