@@ -101,7 +101,7 @@ async def test_failures_in_a_row_end_no_run_of_a_server_that_is_up(respx_mock: r
 @pytest.mark.parametrize("number", [1, 25])
 async def test_charts_that_are_kept_from_us_end_no_run(respx_mock: respx.MockRouter, number: int) -> None:
     """Some people's records are for certain eyes only: they are listed, and the others are screened."""
-    respx_mock.get(url__startswith=f"{BASE}/Patient?").respond(json=searchset())
+    respx_mock.route(url__startswith=f"{BASE}/Patient").respond(json=searchset())
     kept = PEOPLE[:number]
 
     found = await screened(Charts(dict.fromkeys(kept, Refused("not for you", 403))), PEOPLE)
@@ -113,7 +113,7 @@ async def test_charts_that_are_kept_from_us_end_no_run(respx_mock: respx.MockRou
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_server_that_lets_us_in_no_more_ends_the_run_soon(respx_mock: respx.MockRouter, status: int) -> None:
     """Nobody is asked for in vain; whoever is left is when the run is resumed."""
-    respx_mock.get(url__startswith=f"{BASE}/Patient?").respond(status)
+    respx_mock.route(url__startswith=f"{BASE}/Patient").respond(status)
     charts = Charts(dict.fromkeys(PEOPLE, Refused("not you", status)))
 
     with pytest.raises(Refused):
