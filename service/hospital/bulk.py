@@ -39,7 +39,7 @@ log = structlog.get_logger()
 class Wish(NamedTuple):
     """What to export."""
 
-    kinds: Sequence[str]
+    kinds: tuple[str, ...]
     group: str | None = None  # of whom; ``None``: of everybody
     since: datetime | None = None  # what changed at or after that
     filters: str | None = None  # ``_typeFilter``, as the site sets it
@@ -56,6 +56,7 @@ class _State(msgspec.Struct):
     """What is remembered: where the server keeps the export, and what came of it once it is fetched."""
 
     poll: str
+    wish: Wish | None = None
     done: bool = False
     until: datetime | None = None
     unread: list[str] = []
@@ -111,6 +112,9 @@ class Export:
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         before = self._remembered()
+        if before is not None and before.wish != self._wish:  # the run began anew, on other terms
+            await self._forget(before.poll)
+            before = None
         if before is not None and before.done:
             return Exported(before.until, before.unread)
         poll = before.poll if before is not None else await self._kick_off()
@@ -129,7 +133,7 @@ class Export:
             except Missing:  # links expire: the manifest tells new ones
                 manifest = await self._manifest_again(poll)
         exported = Exported(read_instant(manifest.get("transactionTime")), unread)
-        self._keep(_State(poll, True, *exported))
+        self._keep(_State(poll, self._wish, True, *exported))
         files.put_in_order(manifest)
         await self._forget(poll)
         return exported
@@ -146,7 +150,7 @@ class Export:
             else:
                 for file in self._folder.iterdir():  # of an export that the server has forgotten
                     file.unlink()
-                self._keep(_State(poll))
+                self._keep(_State(poll, self._wish))
                 await self._sleep(_SETTLE)
                 return poll
         raise AssertionError  # pragma: no cover - the last way returned or raised

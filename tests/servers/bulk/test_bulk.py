@@ -11,7 +11,7 @@ import pytest
 
 from service.errors import Never, ServerError, TryLater
 from service.fhir.lines import LONGEST
-from service.hospital.bulk import Exported
+from service.hospital.bulk import Exported, Wish
 from tests.servers.exporting import (
     FILE,
     ONE,
@@ -232,6 +232,21 @@ async def test_a_run_that_broke_off_goes_on_with_the_same_export(server: Exporti
     assert (again, len(server.seen)) == (Exported(UNTIL, []), asked)
     assert (len(server.asked("/fhir/$export")), len(server.asked(FILE))) == (1, 1)
     assert files(tmp_path / "export") == [ndjson(ONE), ndjson(TWO)]
+
+
+@pytest.mark.parametrize(
+    "other", [WISH._replace(since=UNTIL), WISH._replace(filters="Condition?code=x"), WISH._replace(kinds=("Patient",))]
+)
+async def test_an_export_of_something_else_is_not_gone_on_with(server: Exporting, tmp_path: Path, other: Wish) -> None:
+    """A run that begins anew on other terms has one of its own: the other would pass for the whole."""
+    server.exports(manifest(("Patient", f"{server.base}/files/1")))
+    server.on(FILE, whole(ndjson(ONE)), whole(ndjson(TWO)))
+    await export(server, tmp_path / "export", other)
+
+    await export(server, tmp_path / "export")
+
+    assert len(server.asked("/fhir/$export")) == 2
+    assert files(tmp_path / "export") == [ndjson(TWO)]
 
 
 async def test_an_export_that_the_server_forgot_is_asked_for_anew(server: Exporting, tmp_path: Path) -> None:
