@@ -32,6 +32,11 @@ from service.retry_after import retry_after
 _BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _HOUR, _DAY = 3600.0, 24 * 3600.0
 _SETTLE = 5.0  # seconds: a small export is there then, and whoever looks earlier may be told to wait for minutes
+# Beside the files of an export that is not whole, in the words of a server that says so: then no chart counts as whole.
+_SHORT = "OperationOutcome.ndjson"
+_INCOMPLETE = msgspec.json.encode(
+    {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "incomplete"}]}
+)
 
 log = structlog.get_logger()
 
@@ -133,6 +138,8 @@ class Export:
             except Missing:  # links expire: the manifest tells new ones
                 manifest = await self._manifest_again(poll)
         exported = Exported(read_instant(manifest.get("transactionTime")), unread)
+        if unread:
+            (self._folder / _SHORT).write_bytes(_INCOMPLETE)
         self._keep(_State(poll, self._wish, True, *exported))
         files.put_in_order(manifest)
         await self._forget(poll)

@@ -206,8 +206,8 @@ async def export(
 
 
 def files(folder: Path) -> list[bytes]:
-    """Return what lies in the folder, in order."""
-    return sorted(each.read_bytes() for each in folder.iterdir())
+    """Return what was fetched into the folder, in order."""
+    return sorted(each.read_bytes() for each in folder.iterdir() if each.name != "OperationOutcome.ndjson")
 
 
 def shown(requests: list[Request]) -> list[str | None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from service.eligibility.results import Screening
 from service.hospital.bulk_people import BulkPeople
 from service.hospital.client import FhirClient, Server
 from service.population.people import LocalPeople
@@ -32,6 +33,27 @@ async def test_a_run_that_is_resumed_elsewhere_exports_again(server: Exporting, 
         found = [each async for each in people.screened(["Patient/one"], date(2026, 11, 23), lambda *_: None)]
 
     assert [(each.patient, each.error) for each in found] == [("Patient/one", None)]
+
+
+async def test_of_an_export_that_is_not_whole_no_absence_counts(server: Exporting, tmp_path: Path) -> None:
+    """Conditions could not be had: that there are none says nothing, tonight and where the run is resumed."""
+    server.exports(manifest(("Patient", f"{server.base}/files/1"), ("Condition", f"{server.base}/files/2")))
+    server.on(FILE, whole(ndjson(ONE)))
+    screener = Screener(shipped_study(), shipped_reader())
+
+    def local(folder: Path) -> LocalPeople:
+        return LocalPeople(screener, folder, tmp_path / "selected")
+
+    for _ in range(2):
+        async with FhirClient(Server(base=server.base)) as client:
+            people = BulkPeople(client, screener.study, tmp_path / "export", WISH, local, local(tmp_path / "nothing"))
+            selection = await people.select(frozenset({"Patient/one"}), lambda *_: None)
+            (found,) = [each async for each in people.screened(selection.patients, date(2026, 11, 23), lambda *_: None)]
+
+        assert any("it is not there any more" in each for each in selection.unread)
+        assert found.judged is not None
+        assert isinstance(found.judged.result, Screening)
+        assert not found.judged.result.without_disease
 
 
 async def test_what_names_nobody_is_told_beside_what_could_not_be_read(server: Exporting, tmp_path: Path) -> None:
