@@ -78,7 +78,8 @@ def opened(url: str | None, home: Path, *, alone: bool) -> Iterator[Database]:
     """Open the store; ``None``: an SQLite file under ``home``.
 
     ``alone``: as a service, which brings the schema up to date and is the only one with an SQLite file; otherwise
-    as a command, for a few short transactions beside it. Raises ``SettingError`` where it cannot be used.
+    as a command, for a few short transactions beside it. Raises ``SettingError`` where it cannot be used, and
+    ``TryLater`` where another process is the only one now.
     """
     place = _place(url, home)
     with ExitStack() as stack:

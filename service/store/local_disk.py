@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service.errors import SettingError
+from service.errors import SettingError, TryLater
 
 NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "glusterfs", "9p", "davfs", "lustre", "gpfs", "ncpfs", "ocfs2", "gfs2")
 NETWORK_FUSE = ("sshfs", "s3fs", "davfs", "gcsfuse", "goofys", "glusterfs", "ceph", "smb", "rclone", "nfs", "cifs")
@@ -43,7 +43,10 @@ def _file_system(folder: Path, mounts: Path) -> str:
 
 @contextmanager
 def only_one(file: Path) -> Iterator[None]:
-    """Hold the lock beside ``file`` while the body runs. Raises ``SettingError`` where another process has it."""
+    """Hold the lock beside ``file`` while the body runs.
+
+    Raises ``TryLater`` where another process has it, which ends some time, and ``SettingError`` where there can be none.
+    """
     path = file.with_name(f"{file.name}.lock")
     try:
         lock = path.open("a")
@@ -53,8 +56,8 @@ def only_one(file: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise SettingError(
-                f"CANDOR_STORE: another service works with {file}: stop it, or give this one another CANDOR_HOME. "
-                "For several replicas set CANDOR_STORE to a PostgreSQL database."
+            raise TryLater(
+                f"CANDOR_STORE: another service or run works with {file}: try again when it has ended, or give this one "
+                "another CANDOR_HOME. For several at a time set CANDOR_STORE to a PostgreSQL database."
             ) from None
         yield  # the lock ends with the process, however that ends

@@ -200,7 +200,7 @@ def _touch(connection: Connection) -> None:
 
 @contextmanager
 def open_store(url: str | None, home: Path) -> Iterator[SqlStore]:
-    """Open the store of a service. Raises ``SettingError`` where it cannot be used."""
+    """Open the store of a service. Raises ``SettingError`` and ``TryLater`` as ``opened`` does."""
     with opened(url, home, alone=True) as database:
         if database.engine.dialect.name == SQLITE:  # nobody else can be running anything
             database.now(jobs.release_all, _utc_now())

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from service.store.store import open_store
 from tests.crash.places import export
 from tests.e2e.conftest import Run
 from tests.e2e.test_command_line import Candor
@@ -107,6 +108,15 @@ def test_the_report_is_a_table_a_page_and_results(candor: Candor, folder: Path, 
     assert len(documents) == report(candor("discover", "--last", "--json", "--results", again))["selected"]
     assert again.read_bytes() == results.read_bytes()
     assert {"criteria", "patient"} <= documents[0].keys()
+
+
+@pytest.mark.parametrize("command", [("discover", "--source", "."), ("serve",)])
+def test_beside_another_on_the_same_file_it_is_75(candor: Candor, tmp_path: Path, command: tuple[str, ...]) -> None:
+    """A service or run has the SQLite file: nothing is wrong with the settings, and later it goes."""
+    with open_store(None, tmp_path / "home"):
+        run = candor(*command)
+    assert (run.code, run.out) == (75, "")
+    assert "CANDOR_STORE: another service or run works with" in run.err
 
 
 @pytest.mark.parametrize("option", ["--page", "--results"])

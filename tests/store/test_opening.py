@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from service.errors import InputError, SettingError
+from service.errors import InputError, SettingError, TryLater
 from service.store import migrate
 from service.store.database import Database, examine, opened
 from service.store.local_disk import refuse_network_disk
@@ -105,7 +105,7 @@ async def test_what_ran_when_the_service_ended_runs_again_at_once(tmp_path: Path
 
 
 def test_a_second_service_is_refused(tmp_path: Path) -> None:
-    """One process works with an SQLite file; when it has ended, however it did, another may."""
+    """One process works with an SQLite file; when it has ended, however it did, another may: waiting is all it takes."""
     holder = (
         "import sys, time; from pathlib import Path; from service.store.store import open_store\n"
         "with open_store(None, Path(sys.argv[1])): print('open', flush=True); time.sleep(60)"
@@ -113,7 +113,7 @@ def test_a_second_service_is_refused(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", holder, tmp_path], stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "open\n"
-        with pytest.raises(SettingError, match="another service works with"), open_store(None, tmp_path):
+        with pytest.raises(TryLater, match="another service or run works with"), open_store(None, tmp_path):
             pass
         other.kill()
     with open_store(None, tmp_path):
