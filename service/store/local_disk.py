@@ -45,7 +45,7 @@ def _file_system(folder: Path, mounts: Path) -> str:
 def only_one(file: Path) -> Iterator[None]:
     """Hold the lock beside ``file`` while the body runs.
 
-    Raises ``TryLater`` where another process has it, which ends some time, and ``SettingError`` where there can be none.
+    Raises ``TryLater`` where another process has it, which ends some time, and ``SettingError`` where it cannot be.
     """
     path = file.with_name(f"{file.name}.lock")
     try:
@@ -57,7 +57,7 @@ def only_one(file: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise TryLater(
-                f"CANDOR_STORE: another service or run works with {file}: try again when it has ended, or give this one "
-                "another CANDOR_HOME. For several at a time set CANDOR_STORE to a PostgreSQL database."
+                f"CANDOR_STORE: another service or run works with {file}: try again when it has ended, or give this "
+                "one another CANDOR_HOME. For several at a time set CANDOR_STORE to a PostgreSQL database."
             ) from None
         yield  # the lock ends with the process, however that ends

@@ -105,7 +105,7 @@ async def test_what_ran_when_the_service_ended_runs_again_at_once(tmp_path: Path
 
 
 def test_a_second_service_is_refused(tmp_path: Path) -> None:
-    """One process works with an SQLite file; when it has ended, however it did, another may: waiting is all it takes."""
+    """One process works with an SQLite file; when it has ended, however it did, another may: waiting is enough."""
     holder = (
         "import sys, time; from pathlib import Path; from service.store.store import open_store\n"
         "with open_store(None, Path(sys.argv[1])): print('open', flush=True); time.sleep(60)"
