@@ -15,6 +15,7 @@ from service.advisors import trusted
 from service.app import refuse_strangers
 from service.callers import issuer_keys
 from service.config import Settings, load_settings, unknown_names
+from service.discoveries import notices_of
 from service.errors import CandorError, DefinitionError, SettingError, TryLater
 from service.fhir.write_kinds import KINDS
 from service.hospital.capabilities import Capabilities
@@ -51,6 +52,7 @@ def check(file: Path | None) -> Iterator[Finding]:
         yield Finding(False, f"{name} is no setting of this version.", "Remove it, or correct its spelling.")
     yield from _machine(settings)
     yield from _callers(settings)
+    yield from _notices(settings)
     yield from _store(settings)
     yield from _definitions(settings)
     yield from _hospital(settings)
@@ -66,6 +68,18 @@ def _machine(settings: Settings) -> Iterator[Finding]:
     there = next(folder for folder in (settings.home, *settings.home.absolute().parents) if folder.exists())
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         yield Finding(False, f"CANDOR_HOME: nothing can be kept in {settings.home}.", "Set a folder that we may write.")
+
+
+def _notices(settings: Settings) -> Iterator[Finding]:
+    """Who is told of a search; nothing is sent."""
+    try:
+        notices = notices_of(settings)
+    except SettingError as error:
+        yield Finding(False, str(error))
+        return
+    if notices is not None and settings.public_url is None:
+        what = f"CANDOR_PUBLIC_URL is not set: the link in what tells of a search leads to {settings.public}."
+        yield Finding(True, what)
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

@@ -62,6 +62,40 @@ def test_check_says_what_serve_would_refuse(candor: Candor, monkeypatch: pytest.
     assert "CANDOR_HOST: " in run.out
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"CANDOR_SMTP_HOST": "mail"}, "CANDOR_SMTP_FROM is not set"),
+        ({"CANDOR_WEBHOOK_URL": "http://10.0.0.1/x", "CANDOR_WEBHOOK_TOKEN": "abc"}, "CANDOR_WEBHOOK_URL is not https"),
+    ],
+)
+def test_check_says_what_discover_would_refuse(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: dict[str, str], said: str
+) -> None:
+    """Whom to tell of a search is wrong before the first night as well."""
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    search, check = candor("discover", "--source", tmp_path), candor("check")
+
+    assert (search.code, check.code) == (3, 3)
+    assert said in search.err
+    assert said in check.out
+
+
+@pytest.mark.parametrize(("public", "warned"), [(None, True), ("https://candor.hospital.example", False)])
+def test_check_says_where_the_link_of_a_mail_leads(
+    candor: Candor, monkeypatch: pytest.MonkeyPatch, public: str | None, *, warned: bool
+) -> None:
+    """Unless it is set, to this machine alone: no mistake, but of little use to who gets the mail."""
+    monkeypatch.setenv("CANDOR_WEBHOOK_URL", "https://flow.hospital.example/")
+    monkeypatch.delenv("CANDOR_PUBLIC_URL", raising=False)
+    if public is not None:
+        monkeypatch.setenv("CANDOR_PUBLIC_URL", public)
+    check = candor("check")
+
+    assert ("leads to http://127.0.0.1:8000." in check.out) is warned
+
+
 @pytest.mark.parametrize("command", [("check",), ("review-sheet",), ("serve",)])
 @pytest.mark.parametrize("file", ["units.yaml", "studies/NCT06722105/protocol.md"])
 def test_a_definition_that_cannot_be_read_is_3(
