@@ -65,7 +65,10 @@ def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
         typer.Option("--resume", help="Go on with the run that broke off, if its options were these; else begin."),
     ] = False,
     last: Annotated[
-        bool, typer.Option("--last", help="Search nothing: show the report of the last run that ended well again.")
+        bool,
+        typer.Option(
+            "--last", help="Search nothing: show the last good run's report again, no --dry-run's or --limit's."
+        ),
     ] = False,
     full: Annotated[
         bool, typer.Option("--full", help="Look through everybody, not only through what changed since the last run.")
@@ -178,7 +181,7 @@ async def _last(settings: Settings, order: RunOrder, results: Path | None) -> tu
         runs = SqlRuns(database)
         run = await runs.last(order.study)
         if run is None or run.report is None:
-            raise InputError("No run of this study has ended well yet.", "no-run")
+            raise InputError("No run of this study without --dry-run and --limit has ended well yet.", "no-run")
         if results is not None:
             with writing(results, failed):
                 await write_results(runs, run, results)

@@ -87,7 +87,7 @@ def test_nothing_is_kept_of_a_run_that_is_only_tried(candor: Candor, folder: Pat
     assert tried[0]["new"] == tried[1]["new"] != []
     run = candor("discover", "--last")
     assert (run.code, run.out) == (2, "")
-    assert "No run" in run.err
+    assert "No run of this study without --dry-run and --limit has ended well yet." in run.err
 
 
 def test_no_more_people_are_screened_than_asked_for(candor: Candor, folder: Path) -> None:
