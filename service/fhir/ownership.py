@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
-from service.fhir.references import Located, Resource, addresses, contained, identifiers, reference_in, without_version
+from service.fhir.references import (
+    Located,
+    Resource,
+    addresses,
+    contained,
+    identifiers,
+    local_name,
+    reference_in,
+    relative,
+    without_version,
+)
 
 
 class Whose(Enum):
@@ -14,6 +24,7 @@ class Whose(Enum):
     OURS = "this patient's"
     ANOTHERS = "that of another patient of the same source"
     NOBODYS = "of nobody that this source holds"
+    PERHAPS_OURS = "of this patient's id at another server, which may be the same one by another name"
 
 
 class Ownership:
@@ -22,6 +33,7 @@ class Ownership:
     def __init__(self, patient: Located, others: Iterable[Located], server: str | None) -> None:
         self._patient = patient[0]
         self.ours = addresses(*patient, server)
+        self._name = local_name(*patient)
         self._theirs = {address for other in others for address in addresses(*other, server)} - self.ours
         self._alone = not self._theirs
 
@@ -47,7 +59,9 @@ class Ownership:
         address = without_version(reference)
         if address in self.ours:
             return Whose.OURS
-        return Whose.ANOTHERS if address in self._theirs else Whose.NOBODYS
+        if address in self._theirs:
+            return Whose.ANOTHERS
+        return Whose.PERHAPS_OURS if relative(address) == self._name else Whose.NOBODYS
 
     def _same_person(self, person: Resource) -> bool:
         """A contained Patient is ours by identifier; without one, when nobody else can be meant and nothing differs."""

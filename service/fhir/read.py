@@ -117,9 +117,10 @@ class Reader:
                 whose = ownership.whose(copy.resource)
                 if whose is Whose.OURS:
                     read_one(copy, facts)
-                elif whose is Whose.NOBODYS:
+                elif whose is not Whose.ANOTHERS:
                     source = source_of(copy.resource, copy.full_url)
                     facts.warn("other-patients-record", source, _NO_SUBJECT_OF_OURS)
+                    facts.chart.incomplete |= whose is Whose.PERHAPS_OURS
         self._hear(by_type.get(_OUTCOME, []), facts)
         for _ in by_type.get(_NOTHING, []):
             facts.warn("record-unreadable", "Bundle", "an entry holds no resource with a resourceType")

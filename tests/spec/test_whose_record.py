@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.builders import SERVER, Resource, complete_chart, observation, panel, verdict
+from tests.builders import SERVER, Resource, bundle, complete_chart, condition, observation, panel, patient, verdict
 
 LOW = "20 10*9/L"
 MINE = ["Patient/p", f"{SERVER}/Patient/p", "Patient/p/_history/3", f"{SERVER}/Patient/p/_history/3"]
@@ -36,6 +36,23 @@ def test_a_record_of_somebody_else(reference: str | None) -> None:
 
     assert given.truth("E11") == "false"
     assert given.warnings == ["other-patients-record"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "truth"),
+    [
+        ("https://elsewhere.example/fhir/Patient/p", "unknown"),
+        ("https://elsewhere.example/fhir/Patient/p/_history/2", "unknown"),
+        ("https://elsewhere.example/fhir/Patient/q", "false"),
+        ("https://elsewhere.example/fhir/Group/p", "false"),
+        ("p", "false"),
+    ],
+)
+def test_no_absence_decides_beside_records_of_this_id_at_another_server(reference: str, truth: str) -> None:
+    """A server has several names: what it calls Patient/p elsewhere may be this patient's."""
+    given = verdict(bundle(patient(id="p"), condition("M34.0", subject={"reference": reference})))
+
+    assert (given.truth("I4"), given.warnings) == (truth, ["other-patients-record"])
 
 
 def test_a_patient_known_by_uuid_only() -> None:
