@@ -7,7 +7,6 @@ screen: the commands that need them import them.
 from __future__ import annotations
 
 import atexit
-import errno
 import gc
 import sys
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from service.cli_store import forget, jobs
 from service.cli_subscriptions import subscriptions
 from service.config import Settings, load_settings, unknown_names
 from service.eligibility.results import NotScreened
-from service.errors import CandorError, InputError, TryLater
+from service.errors import FULL, CandorError, InputError, TryLater
 from service.output import drop_rest
 from service.population.sources import Source, open_source
 from service.screeners import load, screener
@@ -36,7 +35,6 @@ from service.screening.ports import Pulled
 from service.study.review_sheet import review_sheet
 from service.study.signoff import sign
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a disk says that takes no more
 DONE, BUG, USAGE, SETTING, IN_PART, LATER = 0, 1, 2, 3, 4, 75
 
 cli = typer.Typer(
@@ -44,7 +42,7 @@ cli = typer.Typer(
     help="Pre-screen charts read over FHIR R4 against the eligibility criteria of a clinical trial.",
     epilog="Exit codes: 0 done; 2 usage, or SOURCE cannot be read; 3 a setting is missing or wrong; 4 done in part: a "
     "patient or a line could not be read, or a result not written; 75 the hospital server is down or says "
-    "later. To begin: candor demo",
+    "later, or the store is in use. To begin: candor demo",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

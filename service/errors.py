@@ -14,6 +14,10 @@ dates of birth or clinical values.
 
 from __future__ import annotations
 
+import errno
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a disk says that takes no more
+
 
 class CandorError(Exception):
     """Base of all errors that are shown without a traceback."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 
 from service.discovery.ports import Told
 from service.discovery.tasks import cancelled, some_done
-from service.errors import Never, ServerError, SettingError, TryLater
+from service.errors import FULL, Never, ServerError, SettingError, TryLater
 from service.hospital.bulk_checks import shortcomings
 from service.hospital.bulk_manifest import File, named_files, names_all
 from service.hospital.bulk_part import Part, Room
@@ -32,7 +31,6 @@ _HOPELESS = 10  # files in a row that a server does not give now: it is down
 _MANIFESTS = 100  # of which each has led to something
 _HOPS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Missing(Exception):  # noqa: N818 - it is no error: links expire
@@ -122,7 +120,7 @@ class Files:
         except ServerError as error:
             problem = Never(f"{file.place}: {error}")
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in FULL:
                 raise SettingError(f"CANDOR_HOME: the export does not fit on the disk ({error.strerror}).") from None
             raise
         self._failures = 0

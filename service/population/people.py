@@ -69,7 +69,7 @@ class LocalPeople:
     async def select(self, known: frozenset[str], told: Told) -> Selection:
         """Find whom the entry rule names, and who of those known is in the folder.
 
-        Raises ``InputError`` as ``open_source`` does, and ``TryLater`` where the disk has no room.
+        Raises ``InputError`` as ``open_source`` does, and ``SettingError`` where the disk has no room.
         """
         if self._entry is None:
             return await _off_loop(lambda _: self._everybody(), told)

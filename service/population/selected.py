@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from service import __version__
-from service.errors import TryLater
+from service.errors import SettingError
 from service.population import ndjson
 from service.population.files import Unread
 from service.population.pick import Picked, Picking, written
@@ -77,7 +77,7 @@ class Selected:
         told: Callable[[int], None],
         plain: Iterable[Unit] = (),
     ) -> None:
-        """Write the lines of these people, unless they are there. Raises ``TryLater`` where there is no room.
+        """Write the lines of these people, unless they are there. Raises ``SettingError`` where there is no room.
 
         ``others`` are some people of the source, ``share`` what part of them all these may be, roughly; in units that
         are ``plain`` nothing concerns people without referring to them.
@@ -144,6 +144,7 @@ class Selected:
         needed = int(2 * share * sum(unit.weight for unit in self.units)) + _ROOM
         free = shutil.disk_usage(self.folder).free
         if free < needed:
-            raise TryLater(
-                f"The selected records need {needed // 2**20} MiB in {self.folder}, where {free // 2**20} are free."
+            raise SettingError(
+                f"CANDOR_HOME: the selected records need {needed // 2**20} MiB in {self.folder}, where "
+                f"{free // 2**20} are free: free some, or set another folder."
             )

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from traceback import extract_tb
 from typing import TypeVar
 
-from service.errors import TryLater
+from service.errors import FULL, SettingError, TryLater
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -30,7 +30,8 @@ class Workers:
     def map(self, job: Callable[[U], T], units: Iterable[U]) -> Iterator[T]:
         """Yield what becomes of each unit, in order.
 
-        Raises ``TryLater`` where a process is gone or the disk takes nothing, ``RuntimeError`` for a bug.
+        Raises ``TryLater`` where a process is gone or the disk fails, ``SettingError`` where it is full,
+        ``RuntimeError`` for a bug.
         """
         if not self._workers:
             for unit in units:
@@ -111,6 +112,8 @@ def _try(job: Callable[[U], T], unit: U) -> tuple[bool, object]:
     try:
         return True, job(unit)
     except OSError as error:
+        if error.errno in FULL:
+            return False, SettingError(f"CANDOR_HOME: the selected records do not fit on the disk ({error.strerror}).")
         return False, TryLater(f"The selected records cannot be kept: {error.strerror}.")
     except Exception as bug:  # noqa: BLE001 - its message could hold clinical values
         place = extract_tb(bug.__traceback__)[-1]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from service.errors import TryLater
+from service.errors import SettingError, TryLater
 from service.population.patterns import MOST_PEOPLE
 from service.population.people import LocalPeople
+from service.population.workers import Workers
 from service.screening.patient import Screener
 from tests.builders import condition, observation, patient
 from tests.executors import executed
@@ -76,3 +79,25 @@ def children() -> list[int]:
     asked = ["ps", "--ppid", str(os.getpid()), "-o", "pid=,args="]
     told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
     return [int(line.split()[0]) for line in told.splitlines() if "population.workers" in line]
+
+
+def test_a_disk_without_room_is_a_matter_of_the_setting(
+    folder: Path, tmp_path: Path, screener: Screener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said before anything is written: it does not pass by waiting, and no server asked to."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    people = LocalPeople(screener, folder, tmp_path / "work", processes=1)
+    with pytest.raises(SettingError, match=r"CANDOR_HOME: .* where 0 are free"):
+        asyncio.run(people.select(frozenset(), lambda *_: None))
+
+
+def test_a_disk_that_fills_on_the_way_is_too() -> None:
+    """Whoever writes says so; a disk that fails may do better the next time."""
+
+    def job(code: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with pytest.raises(SettingError, match=r"CANDOR_HOME: .*No space left on device"):
+        list(Workers(1).map(job, [errno.ENOSPC]))
+    with pytest.raises(TryLater, match="Input/output error"):
+        list(Workers(1).map(job, [errno.EIO]))
