@@ -20,17 +20,15 @@ def because(before: Document, after: Document) -> list[Document]:
     failed, fails = ({each["code"]: each["date"] for each in one["preconditions"]} for one in (before, after))
     other_rules = before["rules"]["hash"] != after["rules"]["hash"]
     old = {each["id"]: each for each in before["criteria"]}
-    turned = (
-        told
-        for each in after["criteria"]
-        if _differs(old.get(each["id"]), each)
-        for told in _turned(old.get(each["id"]), each, other_rules=other_rules)
-    )
-    return [
+    pairs = [(old.get(each["id"]), each) for each in after["criteria"]]
+    otherwise = RULES if other_rules else TIME
+    told = [
         *(_told(None, reason=code, effective=fails[code]) for code in fails if code not in failed),
         *(_told(None, reason=f"not-{code}") for code in failed if code not in fails),
-        *turned,
+        *(one for was, now in pairs if _differs(was, now) for one in _turned(was, now, otherwise)),
     ]
+    # Where no criterion turned, what is open of one may have: the priority hangs on that too.
+    return told or [one for was, now in pairs if was for one in _leaves(was, now, otherwise)]
 
 
 def _differs(before: Document | None, after: Document) -> bool:
@@ -38,18 +36,24 @@ def _differs(before: Document | None, after: Document) -> bool:
     return before is None or any(before[name] != after[name] for name in ("truth", "outcome", "open"))
 
 
-def _turned(before: Document | None, after: Document, *, other_rules: bool) -> Iterator[Document]:
+def _turned(before: Document | None, after: Document, otherwise: str) -> Iterator[Document]:
     """Give what turned one criterion."""
-    id_ = after["id"]
     if before is None or not _alike(before["finding"], after["finding"]):
-        yield _told(id_, reason=RULES)
+        yield _told(after["id"], reason=RULES)
         return
+    yield from list(_leaves(before, after, otherwise)) or [_told(after["id"], reason=otherwise)]
+
+
+def _leaves(before: Document, after: Document, otherwise: str) -> Iterator[Document]:
+    """Give what turned the leaves of a criterion whose rule has the same form, each once."""
     said: list[Document] = []
+    if not _alike(before["finding"], after["finding"]):
+        return
     for old, new in _turning(before["finding"], after["finding"]):
-        for told in _of_leaf(id_, old, new, RULES if other_rules else TIME):
+        for told in _of_leaf(after["id"], old, new, otherwise):
             if told not in said:
                 said.append(told)
-    yield from said or [_told(id_, reason=RULES if other_rules else TIME)]
+                yield told
 
 
 def _alike(one: Document, other: Document) -> bool:
@@ -76,16 +80,25 @@ def _turning(before: Document, after: Document) -> Iterator[tuple[Document, Docu
 
 def _of_leaf(criterion: str, old: Document, new: Document, otherwise: str) -> Iterator[Document]:
     """Give the records that turned a leaf, or the reason why it turned without any."""
+    amended = _as_received(old) != _as_received(new)  # not what depends on the day, as an age does
     fresh = [source for source in new["sources"] if source not in old["sources"]]
-    shown = {"value": new["value"], "effective": new["effective"], "notion": new["notion"]}
+    if amended and not fresh and set(new["sources"]) == set(old["sources"]):
+        fresh = new["sources"]  # by a server that counts no versions
     # A record that is now too old has not done it, though its server counts another version.
-    if new["reason"] == Reason.TOO_OLD and all(old[name] == new[name] for name in ("value", "effective")):
+    if new["reason"] == Reason.TOO_OLD and not amended:
         fresh = []
+    # Where records disagree the leaf has the value of one of them.
+    value = None if new["reason"] == Reason.RECORDS_DISAGREE else new["value"]
+    shown = {"value": value, "effective": new["effective"], "notion": new["notion"]}
     for source in fresh:
-        yield _told(criterion, source=source, **shown)
+        yield _told(criterion, source=source, reason=new["reason"], **shown)
     if not fresh:
         gone = not set(old["sources"]) <= set(new["sources"])
         yield _told(criterion, reason=new["reason"] or (GONE if gone else otherwise), **shown)
+
+
+def _as_received(leaf: Document) -> tuple[str | None, str | None]:
+    return leaf["value"] and leaf["value"]["as_received"], leaf["effective"]
 
 
 def _told(

@@ -61,6 +61,34 @@ def test_a_result_that_was_corrected_is_named_by_its_new_version() -> None:
     assert (cause.source, cause.value) == ("Observation/platelets/_history/2", "40 10*9/L")
 
 
+def test_a_result_that_was_corrected_in_place_is_named() -> None:
+    """By a server that counts no versions: the record is the same one, and so is its name."""
+    assert causes(CHART, CHART.value("platelets", "40 10*9/L")) == [
+        Cause("E11", "Observation/platelets", "40 10*9/L", "2026-11-02T08:30:00+01:00")
+    ]
+
+
+def test_records_that_disagree_are_named_without_the_value_of_one() -> None:
+    """And with the reason, as is a value in a unit that nobody knows."""
+    two = CHART.drop("platelets")
+    for name, value in (("a", "40 10*9/L"), ("b", "260 10*9/L")):
+        two = two.add(observation("777-3", value, "2026-11-20T08:00:00+01:00", id=name))
+
+    assert {(each.source, each.value, each.reason) for each in causes(CHART, two)} == {
+        ("Observation/a", None, "records-disagree"),
+        ("Observation/b", None, "records-disagree"),
+    }
+    (cause,) = causes(CHART, CHART.value("platelets", "250 foo"))
+    assert (cause.source, cause.reason) == ("Observation/platelets", "unit-not-comparable")
+
+
+def test_what_is_open_in_a_criterion_is_named_where_none_turned() -> None:
+    """The skin score came: I5 is as open as before, and yet the person's priority is another one."""
+    scored = diagnosed_chart().add(observation("mrss-total", "16 {score}", "2026-11-20", id="mrss"))
+
+    assert ("I5", "Observation/mrss") in {(each.criterion, each.source) for each in causes(diagnosed_chart(), scored)}
+
+
 def test_the_day_alone_makes_a_result_too_old() -> None:
     """No record did it: the reason says what, and which value it is about."""
     (cause,) = causes(CHART, CHART, day="2027-04-13", next_day="2027-04-14")[:1]
