@@ -208,6 +208,17 @@ def test_who_cannot_be_screened_any_more_is_off_the_list() -> None:
     assert told["screened"] == 0
 
 
+@pytest.mark.parametrize("code", ["patient-replaced", "patient-unreadable"])
+def test_whose_record_says_why_not_is_lost_and_failed(code: str) -> None:
+    """Who was listed is off the list, and somebody has to see to the record; a failing server says nothing of it."""
+    listed = {"Patient/a": night(CHART)}
+    told = made([error("Patient/a", code)], listed)
+
+    assert told["lost"] == [{"patient": "Patient/a", "status": code, "priority": None, "because": []}]
+    assert told["failed"] == [{"patient": "Patient/a", "error": code}]
+    assert made([Ended("Patient/a", listed["Patient/a"], "try-later")], listed)["lost"] == []
+
+
 def test_who_must_not_be_screened_is_counted_and_not_named() -> None:
     """Somebody who is opposed and was never on the list stands nowhere in the report."""
     told = made([error("Patient/a", "not-permitted")], {})
