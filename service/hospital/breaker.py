@@ -14,6 +14,10 @@ class Paused(TryLater):
     """Nothing was sent, for the server failed a moment ago or asked for a rest; asking again at once is no use."""
 
 
+class Resting(Paused):
+    """The server asked for it."""
+
+
 class Breaker:
     """Counts failures in a row: closed (all may go), open (nothing may), half-open (one trial decides)."""
 
@@ -35,7 +39,8 @@ class Breaker:
             return False
         wait = self._closed_from - self._clock()
         if wait > 0 or self._on_trial:
-            raise Paused(f"{host} is not asked for now: {self._why}.", max(wait, 1.0))
+            kind = Resting if self._clock() < self._resting_until else Paused
+            raise kind(f"{host} is not asked for now: {self._why}.", max(wait, 1.0))
         self._on_trial = True
         return True
 

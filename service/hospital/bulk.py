@@ -19,7 +19,7 @@ import structlog
 from service.discovery.ports import Told
 from service.errors import Never, NotFhirError, ServerError, TryLater
 from service.fhir.decode import decode
-from service.hospital.breaker import Paused
+from service.hospital.breaker import Resting
 from service.hospital.bulk_files import Files, Missing
 from service.hospital.client import FhirClient, query
 from service.hospital.instants import instant, read_instant
@@ -82,7 +82,7 @@ _START = _Question(
     "start of an export",
     {"Accept": "application/fhir+json", "Prefer": "respond-async"},
     _BUSY,
-    Paused,  # it asked for a rest; a server that cannot be reached is not waited for
+    Resting,  # a server that cannot be reached is not waited for
     inf,
     _HOUR,
 )

@@ -93,6 +93,21 @@ async def test_a_server_that_is_down_while_it_exports_is_asked_again(server: Exp
     assert len(server.asked("/fhir/$export")) == 3  # of which the client repeats one
 
 
+async def test_a_server_that_cannot_be_reached_is_not_waited_for(server: Exporting, tmp_path: Path) -> None:
+    """Whoever else failed there before: that it is left in peace then is no wish of its own."""
+    server.on("/fhir/Patient/_search", Answer(200, b"{}", cut=1))
+    waits = Waits()
+
+    async with FhirClient(Server(base=server.base, seconds=1)) as client:
+        for _ in range(5):
+            with pytest.raises(TryLater):
+                await client.search("Patient", ())
+        with pytest.raises(TryLater, match="is not asked for now"):
+            await Export(client, tmp_path / "export", WISH, lambda *_: None, waits).run()
+
+    assert waits == []
+
+
 async def test_a_file_is_waited_for_as_often_as_the_server_asks(server: Exporting, tmp_path: Path) -> None:
     """For an hour in all; these are no failures."""
     server.exports(manifest(("Patient", f"{server.base}/files/1")))
