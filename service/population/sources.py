@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -100,8 +101,11 @@ class Source:
         for stream in (leader, *followers):
             for piece in stream:
                 index.add(piece)
-        with TemporaryDirectory() as folder:
-            plain = [ndjson.unpack(file, Path(folder)) if ndjson.is_packed(file) else file for file in self._files]
+        with ExitStack() as stack:
+            plain = self._files
+            if any(map(ndjson.is_packed, plain)):
+                folder = Path(stack.enter_context(TemporaryDirectory()))
+                plain = [ndjson.unpack(file, folder) if ndjson.is_packed(file) else file for file in plain]
             open_at = lru_cache(maxsize=1)(partial(self._open_at, plain))  # the next patient may be in the same Bundle
             for owner, places in index:
                 found = [piece for place in places for piece in open_at(*place) if piece.owner == owner]

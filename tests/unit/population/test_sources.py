@@ -60,6 +60,16 @@ def test_an_export_gives_each_patient_once_in_the_order_of_the_patients(tmp_path
     assert list(read(tmp_path)) == ["Patient/b", "Patient/a", "Patient/c"]
 
 
+def test_a_plain_source_in_any_order_needs_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only packed files are unpacked into one: a machine may have none that is writable."""
+    monkeypatch.setattr("service.population.sources.TemporaryDirectory", None)
+    scattered = [of(name, observation("777-3", "200 10*9/L"), number) for number, name in enumerate("bab")]
+    (tmp_path / "Patient.ndjson").write_bytes(lines(patient(id="a"), patient(id="b")))
+    (tmp_path / "Observation.ndjson").write_bytes(lines(*scattered))
+
+    assert [len(each.resources) for each in open_source(tmp_path).patients()] == [2, 3]
+
+
 @pytest.mark.parametrize("order", list(permutations("bac")))
 def test_any_order_of_the_lines_gives_the_same_charts(tmp_path: Path, order: tuple[str, ...]) -> None:
     """Observations in another order than the patients', or scattered: nothing is missed."""
