@@ -21,7 +21,13 @@ class Unread(NamedTuple):
 
     def __str__(self) -> str:
         """As people see it: the place and the reason."""
-        return f"{self.file}: {self.detail}" if self.line is None else f"{self.file}:{self.line}: {self.detail}"
+        place = printable(self.file) if self.line is None else f"{printable(self.file)}:{self.line}"
+        return f"{place}: {self.detail}"
+
+
+def printable(name: str) -> str:
+    """Return the name of a file as it can be kept and shown: it need not be UTF-8."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def find_files(path: Path) -> tuple[list[Path], list[Unread]]:
@@ -29,19 +35,20 @@ def find_files(path: Path) -> tuple[list[Path], list[Unread]]:
 
     Raises ``InputError``: ``source-missing``, ``source-unreadable``, or ``no-fhir`` for a folder without JSON.
     """
+    name = printable(str(path))
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"There is no {path}.", "source-missing") from None
+        raise InputError(f"There is no {name}.", "source-missing") from None
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.", "source-unreadable") from None
+        raise InputError(f"{name} cannot be read: {error.strerror}.", "source-unreadable") from None
     if stat.S_ISREG(mode):
         return [path], []
     if not stat.S_ISDIR(mode):  # a source is read twice
-        raise InputError(f"{path} can be read only once: save it in a file, and name that.", "source-unreadable")
+        raise InputError(f"{name} can be read only once: save it in a file, and name that.", "source-unreadable")
     files, unread = _walk(path)
     if not files:
-        raise nothing_in(f"{path} holds no .json and no .ndjson file that can be read.", "no-fhir", unread)
+        raise nothing_in(f"{name} holds no .json and no .ndjson file that can be read.", "no-fhir", unread)
     return sorted(files, key=_natural_order), unread
 
 
@@ -55,14 +62,19 @@ def _walk(folder: Path) -> tuple[list[Path], list[Unread]]:
     closed: list[OSError] = []
     files: list[Path] = []
     unread: list[Unread] = []
-    for parent, folders, names in os.walk(folder, onerror=closed.append):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    seen = set[str]()  # a folder may be linked from several places, also from inside itself
+    for parent, folders, names in os.walk(folder, onerror=closed.append, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for file in (Path(parent, name) for name in names if not name.startswith(".")):
-            if not ndjson.kind_of(file):
-                continue
+            known = ndjson.kind_of(file)
             if os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises where a folder may not be entered
-                files.append(file)
-            else:
+                files += [file] if known else []
+            elif known or file.is_symlink():  # it may have led to a folder
                 unread.append(Unread(str(file), None, "This is no file that can be read."))
     unread += [Unread(str(error.filename), None, f"The folder cannot be read: {error.strerror}.") for error in closed]
     return files, unread

@@ -16,12 +16,13 @@ from pyspark.sql.types import BinaryType, StringType
 
 from service.errors import InputError
 from service.population import ndjson
-from service.population.files import Unread, find_files, nothing_in
+from service.population.files import Unread, find_files, nothing_in, printable
 from service.population.reading import BROKEN_OFF
 
 _REMOTE = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]+://")
 _SPECIAL = re.compile(r"([{}\[\]*?\\])")  # in the names of files, patterns to Spark
 _PARQUET = ".parquet"
+_UNNAMED = "Spark reads no file named so: with a _ at the beginning, with a colon, or not in UTF-8. Rename it."
 TEXT, FILE, START, WHOLE = "text", "file", "start", "whole"  # the columns
 
 
@@ -119,7 +120,16 @@ def _local(path: Path) -> tuple[list[File], list[Unread]]:
             raise
         found, unread = [], []
     kinds = [(file, ndjson.kind_of(file) or "json") for file in found] + [(file, "parquet") for file in parquet]
-    return [File(str(file), _address(file), kind, file.stat().st_size) for file, kind in kinds], unread
+    unread += [Unread(str(file), None, _UNNAMED) for file, _ in kinds if not _can_name(file)]
+    files = [File(str(file), _address(file), kind, file.stat().st_size) for file, kind in kinds if _can_name(file)]
+    if not files:
+        raise nothing_in(f"{printable(str(path))} holds no file that Spark can read.", "no-fhir", unread)
+    return files, unread
+
+
+def _can_name(path: Path) -> bool:
+    """Whether Spark can be given a file of that name: it passes over some of them silently, and fails at others."""
+    return not (path.name.startswith("_") or ":" in path.name or re.search("[\ud800-\udfff]", str(path)))
 
 
 def _address(path: Path) -> str:

@@ -198,6 +198,29 @@ async def test_a_damaged_archive_stops_nothing_and_leaves_everybody_incomplete(
     assert all(b"records-incomplete" in result for result in results.values())
 
 
+@pytest.mark.parametrize(
+    "name", [b"_Condition.ndjson", b"2026-11-25T03:00:00.Condition.ndjson", b"Condition\xe9.ndjson"]
+)
+async def test_a_file_that_spark_cannot_be_given_is_told_and_leaves_everybody_incomplete(
+    tmp_path: Path, spark: SparkSession, shipped: Screener, name: bytes
+) -> None:
+    """Spark passes over some names without a word and fails at others; alone, such a file is an input error."""
+    folder = export(tmp_path / "export")
+    odd = folder / os.fsdecode(name)
+    odd.write_bytes(as_json(of("well", condition("M34.0"), "odd")))
+    people = SparkPeople(shipped, folder)
+
+    selection = await select(people)
+    results = await screened(people, selection.patients)
+
+    assert [each.endswith("Rename it.") and each.isprintable() for each in selection.unread] == [True]
+    assert selection.patients == ["Patient/ill", "Patient/member"]
+    assert all(b"records-incomplete" in result for result in results.values())
+    with pytest.raises(InputError, match="Rename it") as error:
+        await select(SparkPeople(shipped, odd))
+    assert error.value.code == "no-fhir"
+
+
 async def test_a_sites_own_codes_travel_with_the_rules(tmp_path: Path, spark: SparkSession) -> None:
     """Executors read no settings and no mappings: they have the study as it is loaded here."""
     site = tmp_path / "site.yaml"

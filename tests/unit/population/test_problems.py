@@ -163,6 +163,35 @@ def test_a_file_that_is_not_there_behind_its_link_leaves_everybody_incomplete(tm
     assert sorted(told(source)) == [("Condition.ndjson", None), ("Procedure.ndjson", None)]
 
 
+def test_a_linked_folder_is_read_once(tmp_path: Path) -> None:
+    """Wherever it leads, also round in a circle; a link that leads nowhere leaves everybody incomplete."""
+    day, folder = tmp_path / "day", tmp_path / "export"
+    day.mkdir()
+    folder.mkdir()
+    (day / "Condition.ndjson").write_bytes(OF_B + b"}")
+    (folder / "Patient.ndjson").write_bytes(GOOD)
+    for name, target in {"today": day, "latest": day, "round": folder}.items():
+        (folder / name).symlink_to(target)
+    source = open_source(folder)
+    assert [(len(one.resources), one.incomplete) for one in source.patients()] == [(1, False), (2, False)]
+
+    (folder / "gone").symlink_to(tmp_path / "unmounted")
+    source = open_source(folder)
+
+    assert [(len(one.resources), one.incomplete) for one in source.patients()] == [(1, True), (2, True)]
+    assert told(source) == [("gone", None)]
+
+
+def test_a_name_that_is_not_utf_8_can_be_told(tmp_path: Path) -> None:
+    """As it is shown and kept; the file itself is read."""
+    name = tmp_path / os.fsdecode(b"Condition\xe9.ndjson")
+    name.write_bytes(GOOD + OF_B)
+    source = open_source(tmp_path)
+
+    assert len(list(source.patients())) == 2
+    assert [str(each).partition(": ")[0] for each in source.problems] == [f"{tmp_path}/Condition\\udce9.ndjson:3"]
+
+
 def close(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody list a folder, not even root, whom its mode would not stop."""
     scandir = os.scandir
