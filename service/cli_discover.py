@@ -140,11 +140,16 @@ def discover(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 def _folder(source: str) -> str:
+    from service.population.files import printable  # noqa: PLC0415
+
     folder = Path(source)
     if not source or not folder.exists():
         name = source or "such folder"
         raise InputError(f"There is no {name}: --source is rest, bulk, or a folder.", "source-missing")
-    return str(folder.resolve())
+    found = str(folder.resolve())
+    if printable(found) != found:  # an order is kept as text
+        raise InputError(f"The name of {printable(found)} is not UTF-8: rename it.", "source-unreadable")
+    return found
 
 
 async def _run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,19 @@ def test_a_folder_is_searched_and_reported(candor: Candor, folder: Path) -> None
     again = report(candor("discover", "--source", folder, "--json", "--resume", *DAY))
     assert (again["new"], again["lost"], again["changed"]) == ([], [], [])
     assert report(candor("discover", "--last", "--json")) == again
+
+
+def test_a_name_that_is_not_utf_8_is_no_bug(candor: Candor, folder: Path) -> None:
+    """A file of that name is read, and told where it has to be; a folder has to be renamed: the run keeps its name."""
+    odd = folder / os.fsdecode(b"Condition\xe9.ndjson")
+    odd.write_bytes(b'{"resourceType":"Condition","id":"M34.0"\n')
+    found = candor("discover", "--source", folder, "--json", *DAY)
+    assert found.code == 4
+    assert any("Condition\\udce9.ndjson:1:" in each for each in report(found)["unread"])
+
+    folder = folder.rename(folder.with_name(os.fsdecode(b"export\xe9")))
+    refused = candor("discover", "--source", folder, *DAY)
+    assert (refused.code, "export\\udce9 is not UTF-8: rename it." in refused.err) == (2, True)
 
 
 def test_a_value_that_changed_somebody_is_named(candor: Candor, folder: Path) -> None:
