@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,8 +31,8 @@ def printable(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
 
 
-def find_files(path: Path) -> tuple[list[Path], list[Unread]]:
-    """Return the files to be read, in their order, and what cannot be.
+def find_files(path: Path, kind_of: Callable[[Path], str | None] = ndjson.kind_of) -> tuple[list[Path], list[Unread]]:
+    """Return the files to be read, in their order, and what cannot be; ``kind_of`` tells which are.
 
     Raises ``InputError``: ``source-missing``, ``source-unreadable``, or ``no-fhir`` for a folder without JSON.
     """
@@ -46,7 +47,7 @@ def find_files(path: Path) -> tuple[list[Path], list[Unread]]:
         return [path], []
     if not stat.S_ISDIR(mode):  # a source is read twice
         raise InputError(f"{name} can be read only once: save it in a file, and name that.", "source-unreadable")
-    files, unread = _walk(path)
+    files, unread = _walk(path, kind_of)
     if not files:
         raise nothing_in(f"{name} holds no .json and no .ndjson file that can be read.", "no-fhir", unread)
     return sorted(files, key=_natural_order), unread
@@ -58,7 +59,7 @@ def nothing_in(message: str, code: str, unread: list[Unread]) -> InputError:
     return InputError(f"{message} {unread[0]}{more}" if unread else message, code)
 
 
-def _walk(folder: Path) -> tuple[list[Path], list[Unread]]:
+def _walk(folder: Path, kind_of: Callable[[Path], str | None]) -> tuple[list[Path], list[Unread]]:
     closed: list[OSError] = []
     files: list[Path] = []
     unread: list[Unread] = []
@@ -71,7 +72,7 @@ def _walk(folder: Path) -> tuple[list[Path], list[Unread]]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for file in (Path(parent, name) for name in names if not name.startswith(".")):
-            known = ndjson.kind_of(file)
+            known = kind_of(file)
             if os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises where a folder may not be entered
                 files += [file] if known else []
             elif known or file.is_symlink():  # it may have led to a folder

@@ -112,14 +112,8 @@ def _plain(address: str) -> str:
 
 
 def _local(path: Path) -> tuple[list[File], list[Unread]]:
-    parquet = sorted(_parquet_in(path)) if path.is_dir() else [path] if path.suffix == _PARQUET else []
-    try:
-        found, unread = find_files(path) if [path] != parquet else ([], [])
-    except InputError as error:
-        if not parquet or error.code != "no-fhir":
-            raise
-        found, unread = [], []
-    kinds = [(file, ndjson.kind_of(file) or "json") for file in found] + [(file, "parquet") for file in parquet]
+    found, unread = find_files(path, _kind_of)
+    kinds = [(file, _kind_of(file) or "json") for file in found if not _is_unfinished(file, path)]
     unread += [Unread(str(file), None, _UNNAMED) for file, _ in kinds if not _can_name(file)]
     files = [File(str(file), _address(file), kind, file.stat().st_size) for file, kind in kinds if _can_name(file)]
     if not files:
@@ -136,10 +130,13 @@ def _address(path: Path) -> str:
     return f"file:{os.path.abspath(path)}"  # noqa: PTH100 - links are not followed: a row tells the name that was asked for
 
 
-def _parquet_in(folder: Path) -> Iterator[Path]:
-    for file in folder.rglob(f"*{_PARQUET}"):
-        if file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts):
-            yield file
+def _kind_of(path: Path) -> str | None:
+    return "parquet" if path.suffix == _PARQUET else ndjson.kind_of(path)
+
+
+def _is_unfinished(file: Path, folder: Path) -> bool:
+    """Whether it is Parquet of whoever writes there (``_temporary``, ``_delta_log``), not yet or never of the lines."""
+    return file.suffix == _PARQUET and any(part.startswith("_") for part in file.relative_to(folder).parts)
 
 
 def _remote(session: SparkSession, source: str) -> tuple[list[File], list[Unread]]:
@@ -156,6 +153,6 @@ def _remote(session: SparkSession, source: str) -> tuple[list[File], list[Unread
 
 def _known(rows: Iterable[tuple[str, int]]) -> Iterator[File]:
     for address, size in sorted(rows):
-        kind = "parquet" if address.endswith(_PARQUET) else ndjson.kind_of(Path(address))
+        kind = _kind_of(Path(address))
         if kind is not None:
             yield File(address, _plain(address), kind, size)

@@ -118,12 +118,18 @@ async def test_results_are_those_of_the_command_line(
 async def test_lines_may_stand_in_parquet_and_the_folder_anywhere_that_spark_reads(
     tmp_path: Path, spark: SparkSession, shipped: Screener
 ) -> None:
-    """One column of lines, however it is called; the caller's own session, and an address in place of a path."""
+    """One column of lines, however it is called; the caller's own session, and an address in place of a path.
+
+    A folder of them may be linked, and what is not finished yet (``_temporary``) is nothing of it.
+    """
     plain, folder = write(tmp_path / "plain"), tmp_path / "parquet"
-    folder.mkdir()
+    (folder / "_temporary").mkdir(parents=True)
+    (folder / "_temporary" / "part.parquet").write_bytes(b"PAR1")
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "day").symlink_to(tmp_path / "elsewhere")
     for kind, lines in lines_by_type().items():
         table = pa.table({"line": pa.array([*(line.decode() for line in lines), None])})
-        pq.write_table(table, folder / f"{kind}.parquet", row_group_size=7)
+        pq.write_table(table, folder / ("day" if kind == "Condition" else "") / f"{kind}.parquet", row_group_size=7)
     expected, _ = locally(plain, shipped)
 
     for people in (
