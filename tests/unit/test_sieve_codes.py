@@ -83,3 +83,19 @@ def test_ranges_begin_as_their_categories_do(code: str) -> None:
 
     assert concepts
     assert Scanner([patterns.compiled(stems)]).find(memoryview(f'{{"code":"{code}"}}\n'.encode()))
+
+
+@pytest.mark.parametrize("begin", ["hospital-of-the-north.permanent-patient-identifier.", "8", ""])
+def test_ids_that_begin_alike_are_told_by_their_ends(begin: str) -> None:
+    """However long they are the patterns stay short, find each of them and nearly nobody else; so do short ids."""
+    ids = [f"{begin}{number:09}" for number in range(0, 600, 2)] + ["7"]
+    others = [f"{begin}{number:09}" for number in range(1, 600, 2)] + ["17"]
+    people = [f"Patient/{id_}" for id_ in ids]
+
+    for found in (patterns.of_people(people), patterns.of_references(people)):
+        scanner = Scanner([patterns.compiled(found)])
+        assert max(map(len, found)) < 50
+        for all_of, names in ((True, ids), (False, others)):
+            lines = [f'{{"subject":{{"reference":"Patient/{id_}"}}}}\n'.encode() for id_ in names]
+            hits = {id_ for id_, line in zip(names, lines, strict=True) if scanner.find(memoryview(line))}
+            assert hits == (set(names) if all_of else set())
