@@ -76,8 +76,10 @@ def typed(home: Path, folder: Path, *options: str, both: bool = False, stop: byt
 
 
 # The terminal becomes the one that the command is controlled by, as of a shell; only then Ctrl-C is a signal.
+# Whoever runs the tests in the background has had them ignore it.
 TAKE_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    "import fcntl, os, signal, sys, termios; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 )
 
 
