@@ -28,7 +28,8 @@ def because(before: Document, after: Document) -> list[Document]:
         *(one for was, now in pairs if _differs(was, now) for one in _turned(was, now, otherwise)),
     ]
     # Where no criterion turned, what is open of one may have: the priority hangs on that too.
-    return told or [one for was, now in pairs if was for one in _leaves(was, now, otherwise)]
+    same = ((was, now) for was, now in pairs if was is not None and _alike(was["finding"], now["finding"]))
+    return told or [one for was, now in same for one in _leaves(was, now, otherwise)]
 
 
 def _differs(before: Document | None, after: Document) -> bool:
@@ -47,8 +48,6 @@ def _turned(before: Document | None, after: Document, otherwise: str) -> Iterato
 def _leaves(before: Document, after: Document, otherwise: str) -> Iterator[Document]:
     """Give what turned the leaves of a criterion whose rule has the same form, each once."""
     said: list[Document] = []
-    if not _alike(before["finding"], after["finding"]):
-        return
     for old, new in _turning(before["finding"], after["finding"]):
         for told in _of_leaf(after["id"], old, new, otherwise):
             if told not in said:

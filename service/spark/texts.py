@@ -123,7 +123,7 @@ def _local(path: Path) -> tuple[list[File], list[Unread]]:
 
 def _can_name(path: Path) -> bool:
     """Whether Spark can be given a file of that name: it passes over some of them silently, and fails at others."""
-    return not (path.name.startswith("_") or ":" in path.name or re.search("[\ud800-\udfff]", str(path)))
+    return not path.name.startswith("_") and ":" not in path.name and printable(str(path)) == str(path)
 
 
 def _address(path: Path) -> str:
